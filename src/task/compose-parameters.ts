@@ -1,0 +1,58 @@
+import { GatewayError } from '../errors.ts';
+import type { GivenParameter, ParameterDescription } from './container-parameters.ts';
+
+/** Everything that a job in `/uws/compose` can be told. */
+export const COMPOSE_PARAMETERS: readonly ParameterDescription[] = [
+  { name: 'COMPOSEFILE', type: 'string', required: true, multiple: false, example: 'services: {hello: {image: "registry.example.org/tools/hello:1"}}', description: 'The compose file itself, YAML or JSON, inline or uploaded. Judged key by key, and every image of it by the policy of the site.' },
+  { name: 'VAR.<NAME>', type: 'string', required: false, multiple: false, example: 'VAR.PASSWORD=secret', description: 'The value of a variable of the file. No variable has a value from anywhere else.' },
+  { name: 'SERVICE', type: 'string', required: false, multiple: false, example: 'client', description: 'The service whose end is the job\'s, and whose exit decides. Default: the one on which no other depends, else all.' },
+];
+
+/** A compose file as a client gave it. */
+export interface ComposeTask {
+  readonly type: 'compose';
+  readonly file: string;
+  readonly variables: ReadonlyMap<string, string>;
+  readonly service?: string;
+}
+
+const VAR = 'VAR.';
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+/** Variables of one request at most. */
+const MOST_VARIABLES = 500;
+
+/** As containerParameterName, for jobs of compose files. The part after `VAR.` keeps its letter case. Throws BadParameter. */
+export function composeParameterName(given: string): string {
+  const upper = given.toUpperCase();
+  if (upper.startsWith(VAR)) {
+    const name = given.slice(VAR.length);
+    if (VARIABLE.test(name)) return VAR + name;
+    throw new GatewayError('BadParameter', `${JSON.stringify(given.slice(0, 100))}: what follows VAR. must be a name of letters, digits and underscores`, { path: given });
+  }
+  if (COMPOSE_PARAMETERS.some((known) => known.name === upper)) return upper;
+  const allowed = COMPOSE_PARAMETERS.map((known) => known.name).join(', ');
+  throw new GatewayError('BadParameter', `unknown parameter ${JSON.stringify(given.slice(0, 100))}; allowed here: ${allowed}`, { path: given });
+}
+
+/** The task that these parameters describe, or undefined while COMPOSEFILE is still missing. Throws BadParameter. */
+export function parseComposeParameters(parameters: readonly GivenParameter[]): ComposeTask | undefined {
+  const values = new Map<string, string>();
+  for (const { name, value } of parameters) {
+    if (values.has(name)) throw new GatewayError('BadParameter', `${name} is given twice`, { path: name });
+    values.set(name, value);
+  }
+  const variables = new Map([...values].filter(([name]) => name.startsWith(VAR)).map(([name, value]) => [name.slice(VAR.length), value]));
+  if (variables.size > MOST_VARIABLES) throw new GatewayError('BadParameter', `more than ${String(MOST_VARIABLES)} variables are given`);
+  const [file, service] = [values.get('COMPOSEFILE'), values.get('SERVICE')];
+  if (file === undefined) return undefined;
+  return { type: 'compose', file, variables, ...(service === undefined || service === '' ? {} : { service }) };
+}
+
+/** The parameters that describe a task: what parseComposeParameters makes of them is the task again. */
+export function formatComposeParameters({ file, variables, service }: ComposeTask): readonly GivenParameter[] {
+  return [
+    { name: 'COMPOSEFILE', value: file },
+    ...[...variables].map(([name, value]) => ({ name: VAR + name, value })),
+    ...(service === undefined ? [] : [{ name: 'SERVICE', value: service }]),
+  ];
+}
