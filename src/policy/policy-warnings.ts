@@ -1,0 +1,58 @@
+import type { Reference } from '../image/reference.ts';
+import type { CompiledPolicy, Rule } from './rule.ts';
+
+/** Registries on which anybody can publish under a name of their own. */
+const PUBLIC_REGISTRIES = ['docker.io', 'ghcr.io', 'quay.io', 'registry.gitlab.com', 'public.ecr.aws', 'gcr.io', 'codeberg.org'];
+
+/**
+ * What an operator should know about a policy that is valid but gives much away or does not do what it seems to; one
+ * sentence each, for the start and for `pratique policy test`.
+ */
+export function policyWarnings(policy: CompiledPolicy): readonly string[] {
+  const accepting = policy.rules.filter(({ deny }) => deny === undefined);
+  return [
+    ...(accepting.length === 0 ? ['the policy accepts nothing: it has no rule that accepts an image'] : []),
+    ...accepting.flatMap(ruleWarnings),
+    ...unreachable(policy.rules),
+    ...unusedBases(policy),
+  ];
+}
+
+function ruleWarnings(rule: Rule): string[] {
+  const name = JSON.stringify(rule.name);
+  const warnings: string[] = [];
+  const asks = rule.bases !== undefined || rule.signature.mode === 'require';
+  const everything = rule.images.some(({ anyRegistry }) => anyRegistry);
+  if (everything && !asks) warnings.push(`rule ${name} accepts every image of every registry`);
+  if (!everything && !asks) {
+    const open = PUBLIC_REGISTRIES.filter((domain) => rule.images.some((pattern) => pattern.matches(anybodys(domain))));
+    if (open.length > 0) warnings.push(`rule ${name} accepts every image of ${open.join(', ')}, where anybody can publish`);
+  }
+  if (rule.user !== undefined && /^0+:/.test(rule.user)) warnings.push(`rule ${name} runs containers as root (run.user)`);
+  if (rule.user !== undefined && /^0*[1-9]\d*:0+$/.test(rule.user)) warnings.push(`rule ${name} runs containers in root's group (run.user)`);
+  return warnings;
+}
+
+/** An image that nobody would list by name. */
+function anybodys(domain: string): Reference {
+  return { domain, path: 'pratique-nobody-0/image-0', tag: 'v0-nobody' };
+}
+
+function unreachable(rules: readonly Rule[]): string[] {
+  return rules.flatMap((rule, i) => {
+    const before = rules.slice(0, i).find((earlier) => earlier.groups === undefined && covers(earlier, rule));
+    if (before === undefined) return [];
+    return [`rule ${JSON.stringify(rule.name)} never decides: rule ${JSON.stringify(before.name)} before it takes the same images`];
+  });
+}
+
+/** Only what is certain from the spelling: everything, or each pattern literally there. */
+function covers(earlier: Rule, later: Rule): boolean {
+  const texts = new Set(earlier.images.map(({ text }) => text));
+  return texts.has('**') || later.images.every(({ text }) => texts.has(text));
+}
+
+function unusedBases({ bases, rules }: CompiledPolicy): string[] {
+  const used = new Set(rules.flatMap((rule) => [...(rule.bases?.values() ?? [])].map(({ name }) => name)));
+  return bases.filter(({ name }) => !used.has(name)).map(({ name }) => `base ${JSON.stringify(name)} is approved, but no rule asks for it`);
+}

@@ -1,0 +1,31 @@
+/** Stable codes of the policy's refusals, as answers and the audit log show them; those of documents are in image/image-unacceptable.ts. */
+export const REFUSALS = {
+  'policy.accepts-nothing': 'The site has no rule that accepts anything',
+  'caller.no-rule': 'No rule that accepts anything is for this caller',
+  'image.not-listed': 'No rule takes this image from this caller',
+  'image.denied-by-rule': 'A rule refuses this image by its name',
+  'image.tag-moved': 'The rule is for certain tags, and the tag given does not name the digest given',
+  'image.revoked': 'The image, a layer of it or a base beneath it was revoked by the site',
+  'image.base': 'The image is not built on a base that the rule approves, or on one that is too old',
+  'image.user': "The image's user is not numeric, or is root",
+  'image.environment': 'The image sets a variable that the rule does not allow, or changes PATH',
+  'image.entrypoint': 'The entrypoint is not what the rule asks for',
+  'image.command': 'The command is not what the rule asks for',
+  'image.volumes': 'The image declares a volume that the rule does not allow',
+  'image.ports': 'The image exposes a port that the rule does not allow',
+  'image.healthcheck': 'The image has a health check',
+  'image.labels': 'A label is missing, has another value, or is not allowed',
+  'image.size': 'The layers are larger than the rule allows',
+  'image.layers': 'The image has more layers than the rule allows',
+  'image.architecture': 'The image is for an architecture that the rule does not list',
+  'image.age': 'The image says that it is older than the rule allows, or does not say when it was made',
+  'image.signature': 'The image has no signature that the rule trusts',
+  'env.name': 'The name of a variable is not a name',
+  'env.value': 'The value of a variable has a null character',
+  'env.size': 'There are too many variables, or too much in them',
+  'env.forbidden': 'A variable cannot be set under the rule',
+  'resources.cores': 'More cores are asked for than the rule offers',
+  'resources.memory': 'More memory is asked for than the rule offers',
+} as const;
+
+export type RefusalCode = keyof typeof REFUSALS;
