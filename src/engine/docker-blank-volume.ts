@@ -1,0 +1,119 @@
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
+import { z } from 'zod';
+import type { Instant } from '../clock.ts';
+import { digestOf, type Digest } from '../image/digest.ts';
+import type { DockerCalls } from './docker-call.ts';
+import { cleaned, engineUnavailable } from './docker-errors.ts';
+import { parse, parseImage } from './docker-inspect.ts';
+import { LABELS, labelsOf, type DockerNames } from './docker-names.ts';
+import { EngineRefused } from './engine.ts';
+
+const REPOSITORY = 'pratique/blank-volume';
+const TAG = '1';
+
+/** The instant of the empty folder: whoever finds another one finds a folder that was written to. Before any real clock's time. */
+const BLANK_INSTANT: Instant = 1_000_000_000_000;
+
+const NO_SUCH = 404;
+const CONFLICT = 409;
+
+/**
+ * Prepares output volumes. A fresh volume belongs to root and a job is not root; but a container that is created from an
+ * image hands the owner, mode and time of the image's folder on to an empty volume, without ever being started. So there is
+ * an image of one folder that everybody may write to, made here byte by byte, imported once and known by its layer's digest.
+ */
+export class BlankVolume {
+  readonly #calls: DockerCalls;
+  readonly #gateway: string;
+  #image: Promise<string> | undefined;
+
+  constructor(calls: DockerCalls, gateway: string) {
+    this.#calls = calls;
+    this.#gateway = gateway;
+  }
+
+  /**
+   * Makes the job's output volume, writable for every user, with a container that stays behind until `tidy`. Repeating it is
+   * harmless: a volume that holds something stays as it is. Throws EngineRefused or EngineUnavailable.
+   */
+  async prepare(jobId: string, names: DockerNames): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const image = await this.#present();
+      const { status } = await this.#calls.ask('POST', '/containers/create', {
+        query: { name: names.blank },
+        accept: [NO_SUCH, CONFLICT],
+        body: {
+          Image: image,
+          Cmd: ['never-started'],
+          Labels: labelsOf(this.#gateway, jobId, 'blank'),
+          HostConfig: {
+            NetworkMode: 'none',
+            Mounts: [{ Type: 'volume', Source: names.output, Target: '/output', VolumeOptions: { Labels: labelsOf(this.#gateway, jobId, 'output') } }],
+          },
+        },
+      });
+      // Somebody has pruned the image: once more with a new one.
+      if (status !== NO_SUCH) return;
+      this.#image = undefined;
+      if (attempt === 3) throw new EngineRefused('the engine does not keep the image for output volumes', { temporary: true });
+    }
+  }
+
+  /** Removes what `prepare` left behind beside the volume. */
+  async tidy(names: DockerNames): Promise<void> {
+    await this.#calls.ask('DELETE', `/containers/${names.blank}`, { query: { force: true }, accept: [NO_SUCH, CONFLICT] });
+  }
+
+  /** The id of the image, which is imported where it is missing; one import however many ask. */
+  #present(): Promise<string> {
+    this.#image ??= this.#find().catch((error: unknown) => {
+      this.#image = undefined;
+      throw error;
+    });
+    return this.#image;
+  }
+
+  async #find(): Promise<string> {
+    const tar = await blankTar();
+    return (await this.#inspect(digestOf(tar))) ?? (await this.#import(tar));
+  }
+
+  /** By what it is made of: a name alone could be anybody's. */
+  async #inspect(layer: Digest): Promise<string | undefined> {
+    const { body } = await this.#calls.ask('GET', `/images/${REPOSITORY}:${TAG}/json`, { accept: [NO_SUCH] });
+    if (body === undefined) return undefined;
+    const image = parseImage(body);
+    return image.RootFS.Layers.length === 1 && image.RootFS.Layers[0] === layer ? image.Id : undefined;
+  }
+
+  async #import(tar: Buffer): Promise<string> {
+    const response = await this.#calls.open('POST', '/images/create', {
+      query: { fromSrc: '-', repo: REPOSITORY, tag: TAG, changes: `LABEL ${LABELS.role}=blank-volume` },
+      tar,
+    });
+    const said = await buffer(response).catch((error: unknown) => {
+      throw engineUnavailable(error);
+    });
+    const id = await this.#inspect(digestOf(tar));
+    if (id !== undefined) return id;
+    throw new EngineRefused(`the engine did not import the image for output volumes: ${cleaned(said.toString('utf8'))}`);
+  }
+}
+
+/** The one layer: a folder `output` with mode 1777. The same bytes always. */
+async function blankTar(): Promise<Buffer> {
+  const tar = pack();
+  tar.entry({ name: 'output/', type: 'directory', mode: 0o1777, uid: 0, gid: 0, mtime: new Date(BLANK_INSTANT) });
+  tar.finalize();
+  return buffer(tar);
+}
+
+const statSchema = z.object({ mtime: z.string() });
+
+/** Whether a folder with this stat (the engine's X-Docker-Container-Path-Stat header) was never written to. */
+export function isBlank(header: string | readonly string[] | undefined): boolean {
+  if (typeof header !== 'string') return false;
+  const stat: unknown = JSON.parse(Buffer.from(header, 'base64').toString('utf8'));
+  return Date.parse(parse(statSchema, stat).mtime) === BLANK_INSTANT;
+}

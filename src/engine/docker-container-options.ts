@@ -1,0 +1,134 @@
+import type { PinnedTask } from '../task/task.ts';
+import { labelsOf, LABELS, type DockerNames } from './docker-names.ts';
+import type { Sandbox } from './engine-config.ts';
+import { EngineRefused } from './engine.ts';
+
+/** The body of `POST /containers/create`: everything that is set, by name. */
+export interface ContainerOptions {
+  readonly Hostname: string;
+  readonly User: string;
+  readonly Image: string;
+  readonly Entrypoint: readonly string[];
+  readonly Cmd: readonly string[];
+  readonly Env: readonly string[];
+  readonly WorkingDir: string;
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly StopSignal: string;
+  readonly StopTimeout: number;
+  readonly Healthcheck: { readonly Test: readonly ['NONE'] };
+  readonly HostConfig: Readonly<Record<string, unknown>>;
+}
+
+/** What is the same in every container, and what no task, image or rule can change. Whatever is absent is off. */
+const SANDBOX = {
+  NetworkMode: 'none',
+  ReadonlyRootfs: true,
+  CapDrop: ['ALL'],
+  // The engine's own seccomp profile (and AppArmor's, where there is one) applies because none is named here.
+  SecurityOpt: ['no-new-privileges'],
+  IpcMode: 'private',
+  CgroupnsMode: 'private',
+  RestartPolicy: { Name: 'no' },
+  // Reaps orphans and passes signals on: a job's main process need not be a good process 1.
+  Init: true,
+} as const;
+
+const MOUNTS_OF_OURS = new Set(['/tmp', '/work', '/output']);
+/** Below these an image's volume would cover what the sandbox relies on, or reach into what is collected. */
+const NO_VOLUMES = /^\/(?:proc|sys|dev|output)(?:\/|$)/;
+const CLEAN_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[^/\p{C},:]+)+$/u;
+const MOST_VOLUMES = 32;
+const USER = /^(\d{1,10}):(\d{1,10})$/;
+const LARGEST_ID = 2 ** 31 - 1;
+
+/**
+ * The container of a judged task: a constant, and named fields on top. `imageId` is the engine's id of the verified image.
+ * Pure. Throws EngineRefused for a task that cannot be held to its limits or has nothing to run.
+ */
+export function containerOptions(names: DockerNames, gateway: string, jobId: string, task: PinnedTask, imageId: string, sandbox: Sandbox): ContainerOptions {
+  const { config } = task.image;
+  const command = task.command.length > 0 ? task.command : config.command;
+  if (config.entrypoint.length + command.length === 0) throw new EngineRefused('the image has no command, and the task gives none');
+  return {
+    Hostname: 'job',
+    User: task.user,
+    Image: imageId,
+    Entrypoint: config.entrypoint,
+    Cmd: command,
+    Env: environmentOf(task),
+    WorkingDir: config.workingDirectory || '/',
+    Labels: {
+      // The engine hands an image's labels on to the container, where other programs of the host may act on them.
+      ...Object.fromEntries(Object.keys(config.labels).map((name) => [name, ''])),
+      ...labelsOf(gateway, jobId, 'job'),
+      [LABELS.manifest]: task.image.manifestDigest,
+      [LABELS.config]: task.image.configDigest,
+    },
+    StopSignal: config.stopSignal || 'SIGTERM',
+    StopTimeout: sandbox.stopGrace,
+    // An image's healthcheck would run further processes for as long as the job lasts.
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      ...SANDBOX,
+      ...(sandbox.runtime === undefined ? {} : { Runtime: sandbox.runtime }),
+      ...limitsOf(task, sandbox),
+      Tmpfs: temporaryFolders(task, sandbox),
+      Mounts: [{ Type: 'volume', Source: names.output, Target: '/output', VolumeOptions: { NoCopy: true, Labels: labelsOf(gateway, jobId, 'output') } }],
+      LogConfig: {
+        Type: 'local',
+        Config: { 'max-size': String(Math.floor(sandbox.logSize / 2)), 'max-file': '2', compress: 'false' },
+      },
+    },
+  };
+}
+
+/** The image's variables, the task's on top, and a HOME that can be written, since the root file system cannot. */
+function environmentOf(task: PinnedTask): string[] {
+  const variables = new Map<string, string>([['HOME', '/work']]);
+  for (const line of task.image.config.env) {
+    const at = line.indexOf('=');
+    if (at > 0) variables.set(line.slice(0, at), line.slice(at + 1));
+  }
+  for (const [name, value] of Object.entries(task.env)) variables.set(name, value);
+  return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+function limitsOf(task: PinnedTask, sandbox: Sandbox): Record<string, unknown> {
+  const { cores, memory } = task.resources;
+  // Zero means "no limit" to the engine.
+  if (!(cores >= 0.01 && cores <= 100_000)) throw new EngineRefused('a job needs at least 0.01 cores');
+  if (!(Number.isSafeInteger(memory) && memory > 0)) throw new EngineRefused('a job needs memory');
+  return {
+    Memory: memory,
+    MemorySwap: memory,
+    NanoCpus: Math.round(cores * 1e9),
+    PidsLimit: sandbox.processes,
+    ShmSize: Math.min(sandbox.sharedMemory, memory),
+    Ulimits: [
+      { Name: 'nofile', Soft: Math.min(1024, sandbox.openFiles), Hard: sandbox.openFiles },
+      // 1 and not 0: with 0 the kernel still runs the host's core dump handler; 1 writes nothing and runs nothing.
+      { Name: 'core', Soft: 1, Hard: 1 },
+      { Name: 'fsize', Soft: sandbox.fileSize, Hard: sandbox.fileSize },
+    ],
+  };
+}
+
+/** /tmp, /work and the volumes that the image declares, which would otherwise be unlimited folders on the host's disk. */
+function temporaryFolders(task: PinnedTask, sandbox: Sandbox): Record<string, string> {
+  const user = USER.exec(task.user);
+  if (!user || Number(user[1]) > LARGEST_ID || Number(user[2]) > LARGEST_ID) throw new EngineRefused('a job runs as uid:gid, both numbers');
+  const { memory } = task.resources;
+  const size = (bytes: number): string => `size=${String(Math.min(bytes, memory))}`;
+  const scratch = `rw,nosuid,nodev,noexec,${size(sandbox.tmp)},mode=1777`;
+  const folders: Record<string, string> = {
+    '/tmp': scratch,
+    '/work': `rw,nosuid,nodev,exec,${size(sandbox.work)},mode=0700,uid=${user[1] ?? ''},gid=${user[2] ?? ''}`,
+  };
+  const volumes = task.image.config.volumes.map((path) => path.replace(/(?<=.)\/+$/, '')).filter((path) => !MOUNTS_OF_OURS.has(path));
+  if (volumes.length > MOST_VOLUMES) throw new EngineRefused(`the image declares more than ${String(MOST_VOLUMES)} volumes`);
+  for (const path of volumes) {
+    if (!CLEAN_PATH.test(path) || NO_VOLUMES.test(path)) throw new EngineRefused('the image declares a volume at a path where none may be');
+    folders[path] = scratch;
+  }
+  return folders;
+}

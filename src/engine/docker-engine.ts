@@ -1,0 +1,340 @@
+import type { Agent } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Clock, Instant } from '../clock.ts';
+import type { Image } from '../image/image.ts';
+import type { PinnedTask } from '../task/task.ts';
+import { BlankVolume, isBlank } from './docker-blank-volume.ts';
+import { DockerCalls } from './docker-call.ts';
+import { dockerConnection } from './docker-connection.ts';
+import { containerOptions, type ContainerOptions } from './docker-container-options.ts';
+import { describeEngine, engineTime } from './docker-description.ts';
+import { DockerStatusError, EngineLate, refusal } from './docker-errors.ts';
+import { jobsOfContainers, jobsOfVolumes, parseContainer, parseCreated, runOf, type InspectedContainer } from './docker-inspect.ts';
+import { remembersCreation } from './docker-events.ts';
+import { DockerImages } from './docker-images.ts';
+import { demultiplexed } from './docker-logs.ts';
+import { isJobId, LABELS, namePrefix, namesOf, type DockerNames } from './docker-names.ts';
+import { outputFiles } from './docker-output.ts';
+import { progressOf } from './docker-progress.ts';
+import { type DockerPreflight, preflightRefusal } from './docker-preflight.ts';
+import type { PullCredentials } from './docker-pull.ts';
+import { containerDifferences, seriousWarnings } from './docker-verify-container.ts';
+import type { EngineConfig } from './engine-config.ts';
+import { EngineRefused } from './engine.ts';
+import type { Engine, EngineDescription, EngineRun, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
+
+export interface DockerEngineOptions {
+  readonly config: EngineConfig;
+  /** Names this gateway's things on the engine: the same after every restart, and no other gateway's. */
+  readonly gateway: string;
+  readonly clock: Clock;
+  /** DOCKER_HOST and its kin, for what `config` does not say. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Absent = every pull is anonymous. */
+  readonly credentials?: PullCredentials;
+  /** Says what the engine lacks of what is required of it; absent = nothing is required. */
+  readonly preflight?: DockerPreflight;
+}
+
+const NOT_MODIFIED = 304;
+const NOT_FOUND = 404;
+const CONFLICT = 409;
+
+/** A wait is asked again after this many milliseconds, so that a connection that died silently is noticed. */
+const WAIT_SLICE = 300_000;
+/** Containers inspected at once when all are listed. */
+const AT_ONCE = 8;
+
+/** Runs jobs on a Docker Engine (API 1.40 or later), every one in the sandbox of docs/sandbox.md. */
+export class DockerEngine implements Engine {
+  readonly #config: EngineConfig;
+  readonly #gateway: string;
+  readonly #agent: Agent;
+  readonly #calls: DockerCalls;
+  readonly #blank: BlankVolume;
+  readonly #images: DockerImages;
+  readonly #preflight: DockerPreflight | undefined;
+  readonly #tidying = new Map<string, Promise<void>>();
+  readonly #starting = new Map<string, Promise<EngineRun>>();
+
+  /** Speaks to nobody yet. Throws an Error for the operator where the place of the engine is not usable. */
+  constructor(options: DockerEngineOptions) {
+    this.#config = options.config;
+    this.#gateway = options.gateway;
+    const connection = dockerConnection(options.config, options.environment ?? {});
+    this.#agent = connection.options.agent;
+    this.#calls = new DockerCalls(connection, options.clock, options.config.answerWithin * 1000);
+    this.#blank = new BlankVolume(this.#calls, options.gateway);
+    this.#images = new DockerImages(this.#calls, options.credentials ?? (() => undefined));
+    this.#preflight = options.preflight;
+  }
+
+  async describe(signal?: AbortSignal): Promise<EngineDescription> {
+    const [info, version] = await translated('describe itself', () =>
+      Promise.all([this.#calls.ask('GET', '/info', { signal }), this.#calls.ask('GET', '/version', { signal })]),
+    );
+    return describeEngine(info.body, version.body, this.#config.hostHasNoSwap);
+  }
+
+  async time(signal?: AbortSignal): Promise<Instant> {
+    return engineTime((await translated('tell its time', () => this.#calls.ask('GET', '/info', { signal }))).body);
+  }
+
+  async hasImage(image: Image, signal: AbortSignal): Promise<boolean> {
+    return translated('show the image', () => this.#images.has(image, signal));
+  }
+
+  async ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {
+    await translated('show the image', async () => {
+      await this.#refuseLacking(signal);
+      await this.#images.ensure(image, onProgress, signal);
+    });
+  }
+
+  async create(jobId: string, task: PinnedTask, signal: AbortSignal): Promise<void> {
+    const names = namesOf(this.#gateway, jobId);
+    const imageId = await translated('show the image', () => this.#images.verifiedId(task.image, signal));
+    const options = containerOptions(names, this.#gateway, jobId, task, imageId, this.#config);
+    signal.throwIfAborted();
+    // From here on no signal: what has begun on the engine goes on there, and must be known to be there.
+    await translated('create the container', () => this.#create(jobId, task.image, names, options));
+  }
+
+  async start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+    signal.throwIfAborted();
+    const begun = this.#starting.get(jobId);
+    if (begun) return begun;
+    const starting = translated('start the container', () => this.#start(jobId)).finally(() => this.#starting.delete(jobId));
+    this.#starting.set(jobId, starting);
+    return starting;
+  }
+
+  async mayStartAgain(jobId: string): Promise<boolean> {
+    return translated('tell what it remembers', async () => {
+      const made = await this.#container(namesOf(this.#gateway, jobId).container);
+      return made === undefined || runOf(jobId, made).state !== 'created' || remembersCreation(this.#calls, made.Id);
+    });
+  }
+
+  async wait(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+    const names = namesOf(this.#gateway, jobId);
+    return translated('wait for the container', async () => {
+      for (;;) {
+        const { status } = await this.#waitOnce(names, signal);
+        const run = status === NOT_FOUND ? undefined : await this.inspect(jobId, signal);
+        if (!run) throw gone();
+        // The engine calls a container that was never started "not running", which it is.
+        if (run.state === 'created') throw new EngineRefused('the container was never started');
+        if (run.state === 'exited') return run;
+      }
+    });
+  }
+
+  async inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined> {
+    const container = await translated('show the container', () => this.#container(namesOf(this.#gateway, jobId).container, signal));
+    return container && runOf(jobId, container);
+  }
+
+  async stop(jobId: string, graceSeconds: number): Promise<void> {
+    const { container } = namesOf(this.#gateway, jobId);
+    const t = Math.max(0, Math.ceil(graceSeconds));
+    await translated('stop the container', () =>
+      this.#calls.ask('POST', `/containers/${container}/stop`, {
+        query: { t }, accept: [NOT_MODIFIED, NOT_FOUND], within: (t + this.#config.answerWithin) * 1000,
+      }),
+    );
+  }
+
+  async logs(jobId: string, stream: 'stdout' | 'stderr', options: { readonly follow: boolean; readonly signal?: AbortSignal }): Promise<Readable> {
+    const { container } = namesOf(this.#gateway, jobId);
+    const { follow, signal } = options;
+    const response = await translated(
+      'show the log',
+      () => this.#calls.open('GET', `/containers/${container}/logs`, { query: { [stream]: true, follow }, signal }),
+      gone,
+    );
+    const content = Readable.from(demultiplexed(response, stream), { objectMode: false });
+    const abort = (): void => void content.destroy(signal?.reason as Error);
+    signal?.addEventListener('abort', abort, { once: true });
+    // The generator cannot see a destruction while it waits for the engine; so the connection is closed from here.
+    content.once('close', () => {
+      signal?.removeEventListener('abort', abort);
+      response.destroy();
+    });
+    return content;
+  }
+
+  progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {
+    return translated('read the progress', () => progressOf(this.#calls, namesOf(this.#gateway, jobId).container, signal));
+  }
+
+  async *outputs(jobId: string, signal: AbortSignal): AsyncGenerator<OutputFile | OutputSkipped> {
+    const path = `/containers/${namesOf(this.#gateway, jobId).container}/archive`;
+    const call = { query: { path: '/output' }, signal };
+    const stat = await translated('look into /output', () => this.#calls.open('HEAD', path, call), gone);
+    stat.resume();
+    // Reading an archive makes the engine start a process of its own; most of a short job's time, for nothing.
+    if (isBlank(stat.headers['x-docker-container-path-stat'])) return;
+    const archive = await translated('read /output', () => this.#calls.open('GET', path, call), gone);
+    yield* outputFiles(archive, this.#config.outputBytes, signal);
+  }
+
+  async remove(jobId: string): Promise<void> {
+    const names = namesOf(this.#gateway, jobId);
+    await this.#tidying.get(jobId);
+    await translated('remove the container', async () => {
+      const { status } = await this.#calls.ask('DELETE', `/containers/${names.container}`, { query: { force: true, v: true }, accept: [NOT_FOUND, CONFLICT] });
+      // Somebody else is removing it at this moment.
+      if (status === CONFLICT) await this.#calls.ask('POST', `/containers/${names.container}/wait`, { query: { condition: 'removed' }, accept: [NOT_FOUND] });
+      const volume = `/volumes/${names.output}`;
+      const removed = await this.#calls.ask('DELETE', volume, { accept: [NOT_FOUND, CONFLICT] });
+      if (removed.status !== CONFLICT) return;
+      await this.#blank.tidy(names);
+      await this.#calls.ask('DELETE', volume, { accept: [NOT_FOUND] });
+    });
+  }
+
+  async list(signal?: AbortSignal): Promise<readonly EngineRun[]> {
+    const filters = { label: [`${LABELS.gateway}=${this.#gateway}`] };
+    const [containers, volumes] = await translated('list the containers', () =>
+      Promise.all([
+        this.#calls.ask('GET', '/containers/json', { query: { all: true, filters }, signal }),
+        // by name: an engine that was killed while it made a volume has it without its labels
+        this.#calls.ask('GET', '/volumes', { query: { filters: { name: [namePrefix(this.#gateway)] } }, signal }),
+      ]),
+    );
+    const jobs = new Set([...jobsOfContainers(containers.body), ...jobsOfVolumes(volumes.body, this.#gateway)].filter(isJobId));
+    const runs: EngineRun[] = [];
+    const queue = [...jobs];
+    const inspectAll = async (): Promise<void> => {
+      for (let jobId = queue.shift(); jobId !== undefined; jobId = queue.shift()) {
+        runs.push((await this.inspect(jobId, signal)) ?? { jobId, state: 'created' });
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, inspectAll));
+    return runs;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#tidying.values());
+    this.#agent.destroy();
+  }
+
+  /** Before anything is pulled: no sandbox is made weaker than the site wants. */
+  async #refuseLacking(signal: AbortSignal): Promise<void> {
+    const preflight = await this.#preflight?.ask(signal);
+    const lacking = preflight === undefined ? undefined : preflightRefusal(preflight);
+    if (lacking !== undefined) throw new EngineRefused(lacking);
+  }
+
+  async #create(jobId: string, image: Image, names: DockerNames, options: ContainerOptions): Promise<void> {
+    let ours = false;
+    try {
+      // At once, for neither waits for the other: an empty volume is prepared whoever has made it.
+      const [prepared, created] = await Promise.allSettled([
+        this.#blank.prepare(jobId, names),
+        this.#calls.ask('POST', '/containers/create', { query: { name: names.container }, body: options, accept: [NOT_FOUND, CONFLICT] }),
+      ]);
+      if (created.status === 'rejected') throw created.reason;
+      const { status, body } = created.value;
+      ours = status !== NOT_FOUND && status !== CONFLICT;
+      if (prepared.status === 'rejected') throw prepared.reason;
+      if (status === NOT_FOUND) {
+        this.#images.forget(image);
+        throw new EngineRefused('the image is no longer present', { temporary: true });
+      }
+      await this.#mustBeAsAsked(names, options, ours ? parseCreated(body).Warnings : []);
+    } catch (error) {
+      // After an outage nothing can be undone, and the container may be good; `remove` finds whatever there is.
+      if (error instanceof EngineRefused || error instanceof DockerStatusError) await this.#undo(jobId, names, ours).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #mustBeAsAsked(names: DockerNames, options: ContainerOptions, warnings: readonly string[]): Promise<void> {
+    const noSwap = this.#config.hostHasNoSwap;
+    const serious = seriousWarnings(warnings, noSwap);
+    if (serious.length > 0) throw new EngineRefused(`the engine cannot hold the container to what was asked: ${serious.join('; ')}`);
+    const made = await this.#container(names.container);
+    if (!made) throw new EngineRefused('the container was gone as soon as it was created', { temporary: true });
+    const differences = containerDifferences(options, names, made, noSwap);
+    if (differences.length > 0) throw new EngineRefused(`the engine's container is not the one that was asked for: ${differences.join(', ')}`);
+  }
+
+  /** Removes what this creation made. A container that was there before keeps itself and, being in use, its volume. */
+  async #undo(jobId: string, names: DockerNames, ours: boolean): Promise<void> {
+    if (ours) return this.remove(jobId);
+    await this.#blank.tidy(names);
+    await this.#calls.ask('DELETE', `/volumes/${names.output}`, { accept: [NOT_FOUND, CONFLICT] });
+  }
+
+  /** While the job runs, when nobody waits; only a removal does, and what failed here is done there. */
+  #tidyMeanwhile(jobId: string, names: DockerNames): void {
+    const tidying = this.#blank.tidy(names).catch(() => undefined).finally(() => this.#tidying.delete(jobId));
+    this.#tidying.set(jobId, tidying);
+  }
+
+  async #start(jobId: string): Promise<EngineRun> {
+    const names = namesOf(this.#gateway, jobId);
+    const { container } = names;
+    const before = await this.#run(jobId, container);
+    if (neverRan(before)) throw couldNotStart(`the engine could not start the container: ${before.exit?.error ?? ''}`);
+    if (before.state !== 'created') return before;
+    await this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] }).catch((error: unknown) => {
+      // The engine keeps its reason with the container and will not be asked again: this is final, whatever the status.
+      if (error instanceof DockerStatusError) throw couldNotStart(refusal('start the container', error).message, error);
+      throw error;
+    });
+    this.#tidyMeanwhile(jobId, names);
+    return this.#run(jobId, container);
+  }
+
+  async #waitOnce(names: DockerNames, signal: AbortSignal): Promise<{ readonly status: number }> {
+    try {
+      return await this.#calls.ask('POST', `/containers/${names.container}/wait`, {
+        query: { condition: 'not-running' }, accept: [NOT_FOUND], within: WAIT_SLICE, signal,
+      });
+    } catch (error) {
+      if (error instanceof EngineLate) return { status: 200 };
+      throw error;
+    }
+  }
+
+  async #run(jobId: string, container: string): Promise<EngineRun> {
+    const inspected = await this.#container(container);
+    if (!inspected) throw gone();
+    return runOf(jobId, inspected);
+  }
+
+  async #container(name: string, signal?: AbortSignal): Promise<InspectedContainer | undefined> {
+    const { body } = await this.#calls.ask('GET', `/containers/${name}/json`, { accept: [NOT_FOUND], signal });
+    return body === undefined ? undefined : parseContainer(body);
+  }
+}
+
+function neverRan(run: EngineRun): boolean {
+  return run.state === 'exited' && run.startedAt === undefined;
+}
+
+/** Words of an engine that is in trouble itself, not with the image. */
+const TROUBLE = /already exists|libnetwork|context (?:deadline|cancel)|transport|connection|no space left|unavailable|ttrpc|time.?out/i;
+
+/** Final, whatever the reason: whether the program ran is not always known, and it must not run twice. */
+function couldNotStart(message: string, cause?: unknown): EngineRefused {
+  return new EngineRefused(message, { temporary: TROUBLE.test(message), cause });
+}
+
+function gone(): EngineRefused {
+  return new EngineRefused('the container of this job is gone');
+}
+
+/** Runs `work`; the engine's no becomes EngineRefused (`absent` where it says "no such"). */
+async function translated<T>(asked: string, work: () => Promise<T>, absent?: () => EngineRefused): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof DockerStatusError)) throw error;
+    if (error.status === NOT_FOUND && absent) throw absent();
+    throw refusal(asked, error);
+  }
+}

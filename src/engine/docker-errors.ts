@@ -1,0 +1,69 @@
+import { GatewayError } from '../errors.ts';
+import { EngineRefused } from './engine.ts';
+
+/** The engine answered with a status that the caller of this call did not expect. Never leaves the adapter untranslated. */
+export class DockerStatusError extends Error {
+  override readonly name = 'DockerStatusError';
+  readonly status: number;
+
+  constructor(status: number, words: string, cause: unknown) {
+    super(words, { cause });
+    this.status = status;
+  }
+}
+
+/** The engine is there, for all that is known, but took too long. */
+export class EngineLate extends GatewayError {
+  constructor(milliseconds: number, cause: unknown) {
+    super('EngineUnavailable', `the container engine did not answer within ${String(milliseconds / 1000)} s`, { cause });
+  }
+}
+
+/** What a proxy before the engine, or an engine that is going down, answers with. */
+const NOT_THERE = new Set([502, 503, 504]);
+
+/** Whatever dockerode threw, as a DockerStatusError where the engine answered and as EngineUnavailable where it did not. */
+export function fromDockerode(error: unknown): DockerStatusError | GatewayError {
+  const status = memberOf(error, 'statusCode');
+  if (typeof status !== 'number' || NOT_THERE.has(status)) return engineUnavailable(error);
+  const json = memberOf(error, 'json');
+  const said = memberOf(json, 'message') ?? (error instanceof Error ? error.message : '');
+  return new DockerStatusError(status, typeof said === 'string' ? said : '', error);
+}
+
+/** The outage of the engine. The cause stays in the log: it holds addresses. */
+export function engineUnavailable(cause?: unknown, message = 'the container engine does not answer'): GatewayError {
+  return new GatewayError('EngineUnavailable', message, cause === undefined ? {} : { cause });
+}
+
+/** The engine's no, for the job's owner: what was asked, and the engine's words cleaned. A 5xx may be different next time. */
+export function refusal(asked: string, error: DockerStatusError): EngineRefused {
+  return new EngineRefused(`the engine refused to ${asked}: ${cleaned(error.message)}`, { temporary: error.status >= 500, cause: error });
+}
+
+const LONGEST = 300;
+/** Folders that exist on the host and mean nothing to a job. */
+const HOST_PATH = /(?:\/(?:var|run|proc|sys|usr|root|home|opt|srv|mnt|lib|tmp\/docker)[^\s"'`,;:)]*)/g;
+const ADDRESS = /(?:\b\d{1,3}(?:\.\d{1,3}){3}\b|\[[0-9a-f:.]*:[0-9a-f:.]*(?:%\w+)?\])(?::\d+)?/gi;
+const LONG_HEX = /\b[0-9a-f]{32,}\b/g;
+/** Control, format, separator and unassigned characters: what could forge a line or turn the reading direction. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]+/gu;
+
+/** An engine's words without paths of the host, addresses and ids, on one line, at most 300 characters. */
+export function cleaned(words: string): string {
+  const text = words
+    .slice(0, 4 * LONGEST)
+    .replace(UNPRINTABLE, ' ')
+    .replace(/^\(HTTP code \d+\) [^-]* - /, '')
+    .replace(HOST_PATH, '(path)')
+    .replace(ADDRESS, '(address)')
+    .replace(LONG_HEX, '(id)')
+    .replace(/\s+/g, ' ')
+    .trim();
+  if (text === '') return 'no reason given';
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && name in value ? (value as Record<string, unknown>)[name] : undefined;
+}

@@ -1,0 +1,68 @@
+import { LRUCache } from 'lru-cache';
+import type { Digest } from '../image/digest.ts';
+import type { Image } from '../image/image.ts';
+import type { DockerCalls } from './docker-call.ts';
+import { parseImage, type InspectedImage } from './docker-inspect.ts';
+import { pinnedName, pull, type PullCredentials } from './docker-pull.ts';
+import { imageDifferences } from './docker-verify-image.ts';
+import { EngineRefused } from './engine.ts';
+import type { PullProgress } from './engine.ts';
+
+const NOT_FOUND = 404;
+/** Images whose verified view is remembered; one is a few kB. */
+const REMEMBERED = 500;
+
+/** The judged images on the engine. Ids are digests, so what was seen of one once holds for as long as it is there. */
+export class DockerImages {
+  readonly #calls: DockerCalls;
+  readonly #credentials: PullCredentials;
+  readonly #seen = new LRUCache<Digest, InspectedImage>({ max: REMEMBERED });
+
+  constructor(calls: DockerCalls, credentials: PullCredentials) {
+    this.#calls = calls;
+    this.#credentials = credentials;
+  }
+
+  /** Present, and verified. Throws EngineRefused, EngineUnavailable, DockerStatusError. */
+  async has(image: Image, signal: AbortSignal): Promise<boolean> {
+    const seen = await this.#inspect(image, signal);
+    if (!seen) return false;
+    this.#verify(image, seen);
+    return true;
+  }
+
+  /** Present, pulled where it was not, and verified. Throws EngineRefused, EngineUnavailable, DockerStatusError. */
+  async ensure(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {
+    let seen = await this.#inspect(image, signal);
+    if (!seen) {
+      await pull(this.#calls, image, this.#credentials, onProgress, signal);
+      seen = await this.#inspect(image, signal);
+    }
+    if (!seen) throw new EngineRefused('the engine does not have the image after pulling it', { temporary: true });
+    this.#verify(image, seen);
+  }
+
+  /** The engine's id of the verified image; compared with this judgement even if it was compared with another one before. */
+  async verifiedId(image: Image, signal: AbortSignal): Promise<string> {
+    const seen = this.#seen.get(image.manifestDigest) ?? (await this.#inspect(image, signal));
+    if (!seen) throw new EngineRefused('the image is not present', { temporary: true });
+    this.#verify(image, seen);
+    return seen.Id;
+  }
+
+  /** The engine no longer has it. */
+  forget(image: Image): void {
+    this.#seen.delete(image.manifestDigest);
+  }
+
+  #verify(image: Image, seen: InspectedImage): void {
+    const differences = imageDifferences(image, seen);
+    if (differences.length > 0) throw new EngineRefused(`the engine sees another image than the one that was judged: ${differences.join(', ')}`);
+    this.#seen.set(image.manifestDigest, seen);
+  }
+
+  async #inspect(image: Image, signal: AbortSignal): Promise<InspectedImage | undefined> {
+    const { body } = await this.#calls.ask('GET', `/images/${pinnedName(image)}/json`, { accept: [NOT_FOUND], signal });
+    return body === undefined ? undefined : parseImage(body);
+  }
+}

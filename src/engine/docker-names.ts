@@ -1,0 +1,53 @@
+import { EngineRefused } from './engine.ts';
+
+/** What everything of one job is called on the engine. */
+export interface DockerNames {
+  readonly container: string;
+  /** The container that is never started and only prepares the output volume. */
+  readonly blank: string;
+  readonly output: string;
+}
+
+export const LABELS = {
+  gateway: 'pratique.gateway',
+  job: 'pratique.job',
+  role: 'pratique.role',
+  manifest: 'pratique.manifest',
+  config: 'pratique.config',
+} as const;
+
+/** The last four are of projects: docker-project-names.ts. */
+export type Role = 'job' | 'blank' | 'output' | 'service' | 'files' | 'network' | 'volume';
+
+const OUTPUT = '.output';
+
+/** No dot: it separates the parts of a name, so that gateway `a` with job `b-c` and gateway `a-b` with job `c` stay two. */
+const JOB_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+
+/** Whether a label's text is a job id of ours. */
+export function isJobId(text: string): boolean {
+  return JOB_ID.test(text);
+}
+
+/** The names of a job's things, derived from gateway and job id alone. Throws EngineRefused for an id no name can hold. */
+export function namesOf(gateway: string, jobId: string): DockerNames {
+  if (!isJobId(jobId)) throw new EngineRefused('the job id cannot name a container');
+  const container = `${namePrefix(gateway)}${jobId}`;
+  return { container, blank: `${container}.blank`, output: `${container}${OUTPUT}` };
+}
+
+/** What the names of everything of a gateway begin with. */
+export function namePrefix(gateway: string): string {
+  return `pratique-${gateway}.`;
+}
+
+/** The job whose output volume has this name, if it is one of the gateway's. */
+export function jobOfVolume(gateway: string, name: string): string | undefined {
+  const prefix = namePrefix(gateway);
+  return name.startsWith(prefix) && name.endsWith(OUTPUT) ? name.slice(prefix.length, -OUTPUT.length) : undefined;
+}
+
+/** The labels by which a job's things are found again. */
+export function labelsOf(gateway: string, jobId: string, role: Role): Record<string, string> {
+  return { [LABELS.gateway]: gateway, [LABELS.job]: jobId, [LABELS.role]: role };
+}

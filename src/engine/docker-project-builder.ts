@@ -1,0 +1,121 @@
+import type { PinnedProject } from '../task/project.ts';
+import type { DockerCalls } from './docker-call.ts';
+import type { DockerImages } from './docker-images.ts';
+import { type InspectedContainer, parseContainer, parseCreated } from './docker-inspect.ts';
+import { ProjectNames, projectGateway, type ServiceContainer } from './docker-project-names.ts';
+import { endpointsOf, serviceOptions, type ServiceOptions } from './docker-project-options.ts';
+import { ProjectThings } from './docker-project-things.ts';
+import { optionDifferences, seriousWarnings } from './docker-verify-container.ts';
+import type { EngineConfig } from './engine-config.ts';
+import { EngineRefused } from './engine.ts';
+
+const FORBIDDEN = 403;
+const NOT_FOUND = 404;
+const CONFLICT = 409;
+
+/** Makes the containers of a project, nothing started, and compares each with what was asked for. */
+export class ProjectBuilder {
+  readonly #calls: DockerCalls;
+  readonly #images: DockerImages;
+  readonly #gateway: string;
+  readonly #config: EngineConfig;
+  readonly #things: ProjectThings;
+
+  constructor(calls: DockerCalls, images: DockerImages, gateway: string, config: EngineConfig) {
+    this.#calls = calls;
+    this.#images = images;
+    this.#gateway = gateway;
+    this.#config = config;
+    this.#things = new ProjectThings(calls, projectGateway(gateway));
+  }
+
+  /** The engine's ids of the images as judged, by service. Throws EngineRefused. */
+  async verifiedImages(project: PinnedProject, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const ids = await Promise.all(project.services.map(async ({ name, task }) => [name, await this.#images.verifiedId(task.image, signal)] as const));
+    return new Map(ids);
+  }
+
+  /** Networks, volumes, images with files, containers; what an earlier try has made is found and used. Throws EngineRefused. */
+  async build(jobId: string, project: PinnedProject, imageIds: ReadonlyMap<string, string>): Promise<void> {
+    const names = new ProjectNames(this.#gateway, jobId);
+    const containers = names.containers(project);
+    await this.#things.prepare(jobId, project, containers, names);
+    const ready = new Map<string, string>();
+    for (const [i, service] of project.services.entries()) {
+      const imageId = imageIds.get(service.name);
+      if (imageId === undefined) throw new EngineRefused('an image of the project was not verified');
+      ready.set(service.name, await this.#things.withFiles(imageId, service, i, names));
+    }
+    for (const container of containers) {
+      const options = serviceOptions(container, project, names, ready.get(container.service.name) ?? '', this.#config, jobId);
+      await this.#container(jobId, container, project, names, options);
+    }
+  }
+
+  async #container(jobId: string, container: ServiceContainer, project: PinnedProject, names: ProjectNames, options: ServiceOptions): Promise<void> {
+    const own = mountsOf(options).some(({ Source }) => Source === container.names.output);
+    const tidy = own ? await this.#things.prepareOutput(jobId, container.names) : undefined;
+    const { status, body } = await this.#calls.ask('POST', '/containers/create', { query: { name: container.names.container }, body: options, accept: [NOT_FOUND, CONFLICT] });
+    await tidy?.();
+    if (status === NOT_FOUND) {
+      this.#images.forget(container.service.task.image);
+      throw new EngineRefused('an image of the project is no longer present', { temporary: true });
+    }
+    const [, ...others] = endpointsOf(container.service, project, names);
+    for (const { network, endpoint } of others) {
+      // 403: it is in it already
+      await this.#calls.ask('POST', `/networks/${network}/connect`, { body: { Container: container.names.container, EndpointConfig: endpoint }, accept: [FORBIDDEN] });
+    }
+    const warnings = status === CONFLICT ? [] : parseCreated(body).Warnings;
+    await this.#mustBeAsAsked(container, options, endpointsOf(container.service, project, names).map(({ network }) => network), warnings);
+  }
+
+  async #mustBeAsAsked({ names, service }: ServiceContainer, options: ServiceOptions, networks: readonly string[], warnings: readonly string[]): Promise<void> {
+    const noSwap = this.#config.hostHasNoSwap;
+    const serious = seriousWarnings(warnings, noSwap).filter((warning) => !/Localhost DNS/i.test(warning));
+    if (serious.length > 0) throw new EngineRefused(`the engine cannot hold service ${service.name} to what was asked: ${serious.join('; ')}`);
+    const { body } = await this.#calls.ask('GET', `/containers/${names.container}/json`, { accept: [NOT_FOUND] });
+    if (body === undefined) throw new EngineRefused('a container was gone as soon as it was created', { temporary: true });
+    const made = parseContainer(body);
+    const { NetworkingConfig, ...compared } = options;
+    const expected = networks.length === 0 ? ['none'] : networks;
+    const differences = [
+      ...optionDifferences(compared, made, noSwap),
+      ...(sameMounts(mountsOf(options), made) ? [] : ['Mounts']),
+      ...(sameNames(expected, made.NetworkSettings?.Networks ?? []) ? [] : ['NetworkSettings.Networks']),
+      ...(sameHealth(options, made) ? [] : ['Config.Healthcheck']),
+      ...(Object.keys(NetworkingConfig.EndpointsConfig).every((name) => networks.includes(name)) ? [] : ['NetworkingConfig']),
+    ];
+    if (differences.length > 0) throw new EngineRefused(`the engine's container for service ${service.name} is not the one that was asked for: ${differences.join(', ')}`);
+  }
+}
+
+interface AskedMount {
+  readonly Source: string;
+  readonly Target: string;
+  readonly ReadOnly?: boolean;
+}
+
+function mountsOf(options: ServiceOptions): readonly AskedMount[] {
+  return options.HostConfig['Mounts'] as readonly AskedMount[];
+}
+
+/** Every mount that was asked for, as it was, and no other. */
+function sameMounts(asked: readonly AskedMount[], made: InspectedContainer): boolean {
+  return (
+    asked.length === made.Mounts.length &&
+    asked.every(({ Source, Target, ReadOnly }) =>
+      made.Mounts.some((mount) => mount['Type'] === 'volume' && mount['Name'] === Source && mount['Destination'] === Target && mount['Driver'] === 'local' && mount['RW'] === (ReadOnly !== true)),
+    )
+  );
+}
+
+function sameNames(asked: readonly string[], made: readonly string[]): boolean {
+  return asked.length === made.length && asked.every((name) => made.includes(name));
+}
+
+/** How often it runs: the test itself is compared with the rest. */
+function sameHealth({ Healthcheck: asked }: ServiceOptions, made: InspectedContainer): boolean {
+  const found = made.Config['Healthcheck'] as Readonly<Record<string, unknown>> | null | undefined;
+  return (['Interval', 'Timeout', 'StartPeriod', 'Retries'] as const).every((key) => asked[key] === undefined || (found?.[key] ?? 0) === asked[key]);
+}

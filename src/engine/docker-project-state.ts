@@ -1,0 +1,109 @@
+import type { ContainerPlan } from './docker-project-names.ts';
+import type { EngineRun, Exit } from './engine.ts';
+
+/** One container of a project as the engine sees it. */
+export interface ServiceRun {
+  /** Its name on the engine. */
+  readonly container: string;
+  readonly plan: ContainerPlan;
+  readonly run: EngineRun;
+  /** Absent = has no health check. */
+  readonly health?: string;
+}
+
+/** What is to be done about a project next. */
+export interface ProjectState {
+  /** Containers whose turn it is. */
+  readonly ready: readonly ServiceRun[];
+  readonly running: readonly ServiceRun[];
+  /** Whether a container waits for another to become healthy, of which nobody tells. */
+  readonly waitsForHealth: boolean;
+  /** How the job ended; undefined = it has not. Others may still run then. */
+  readonly exit?: Exit;
+}
+
+type Standing = 'met' | 'waits' | 'never';
+
+/**
+ * What the containers of a job say together. The job is over when every main one is; or when one can never start, because what it
+ * needs has failed or the engine could not start it. Pure: whoever looks again after a restart comes to the same.
+ */
+export function projectState(containers: readonly ServiceRun[]): ProjectState {
+  const running = containers.filter(({ run }) => run.state === 'running');
+  const failed = containers.find(({ run }) => run.state === 'exited' && run.startedAt === undefined);
+  const waiting = containers.filter(({ run }) => run.state === 'created').map((one) => ({ one, needs: one.plan.needs.map((need) => ({ ...need, standing: standingOf(need, containers) })) }));
+  const hopeless = waiting.flatMap(({ one, needs }) => needs.filter(({ standing }) => standing === 'never').map((need) => ({ one, need })))[0];
+  const main = containers.filter(({ plan }) => plan.main);
+  const ready = waiting.filter(({ needs }) => needs.every(({ standing }) => standing === 'met')).map(({ one }) => one);
+  const waitsForHealth = waiting.some(({ needs }) => needs.some(({ condition, standing }) => condition === 'service_healthy' && standing === 'waits'));
+  const common = { ready, running, waitsForHealth };
+  if (main.length > 0 && main.every(({ run }) => run.state === 'exited')) return { ...common, ready: [], exit: exitOf(main) };
+  if (failed !== undefined) return { ...common, ready: [], exit: failure(`service ${failed.plan.service} could not be started: ${failed.run.exit?.error ?? 'no reason given'}`, failed.run.exit) };
+  if (hopeless !== undefined) return { ...common, ready: [], exit: failure(`service ${hopeless.one.plan.service} cannot start: it waits for ${hopeless.need.service} to be ${said(hopeless.need.condition)}, which ${whyNot(hopeless.need.service, containers)}`) };
+  // Nothing runs, nothing can start: somebody has stopped the project on its way up.
+  if (running.length === 0 && ready.length === 0) return { ...common, exit: failure('the project was stopped before all of its services had started') };
+  return common;
+}
+
+/** The run of the whole job, as of one container; `exited` only when nothing runs any more. */
+export function jobRun(jobId: string, containers: readonly ServiceRun[]): EngineRun {
+  const starts = containers.flatMap(({ run }) => run.startedAt ?? []);
+  const startedAt = starts.length === 0 ? {} : { startedAt: Math.min(...starts) };
+  const { exit, running, ready } = projectState(containers);
+  if (exit === undefined && running.length === 0 && starts.length === 0) return { jobId, state: 'created' };
+  // stopped between two services: nothing will start by itself
+  const stopped = running.length === 0 && exit === undefined && ready.length > 0;
+  if ((exit === undefined && !stopped) || running.length > 0) return { jobId, state: 'running', ...startedAt };
+  const main = containers.filter(({ plan, run }) => plan.main && run.state === 'exited');
+  const ends = (main.length > 0 ? main : containers).flatMap(({ run }) => run.finishedAt ?? []);
+  return {
+    jobId,
+    state: 'exited',
+    ...startedAt,
+    ...(ends.length === 0 ? {} : { finishedAt: Math.max(...ends) }),
+    exit: exit ?? failure('the project was stopped before all of its services had started'),
+  };
+}
+
+/** The first exit that is not 0, in the order of the services; else 0. */
+function exitOf(main: readonly ServiceRun[]): Exit {
+  const exits = main.map(({ plan, run }) => ({ plan, exit: run.exit ?? { code: -1, outOfMemory: false } }));
+  const bad = exits.find(({ exit }) => exit.code !== 0);
+  if (bad === undefined) return { code: 0, outOfMemory: exits.some(({ exit }) => exit.outOfMemory) };
+  if (exits.length === 1) return bad.exit;
+  return { ...bad.exit, error: `service ${bad.plan.service}${bad.exit.error === undefined ? '' : `: ${bad.exit.error}`}` };
+}
+
+function failure(error: string, exit?: Exit): Exit {
+  return { code: exit?.code === 0 || exit === undefined ? -1 : exit.code, outOfMemory: exit?.outOfMemory ?? false, error };
+}
+
+function standingOf({ service, condition }: ContainerPlan['needs'][number], containers: readonly ServiceRun[]): Standing {
+  const targets = containers.filter(({ plan }) => plan.service === service);
+  const standings = targets.map((target) => standingOfOne(target, condition));
+  if (targets.length === 0 || standings.includes('never')) return 'never';
+  return standings.every((standing) => standing === 'met') ? 'met' : 'waits';
+}
+
+function standingOfOne({ run, health }: ServiceRun, condition: string): Standing {
+  if (run.state === 'created') return 'waits';
+  if (run.startedAt === undefined) return 'never';
+  if (condition === 'service_completed_successfully') {
+    if (run.state === 'running') return 'waits';
+    return run.exit?.code === 0 ? 'met' : 'never';
+  }
+  if (condition !== 'service_healthy') return 'met';
+  if (health === 'healthy') return 'met';
+  return run.state === 'running' && health !== 'unhealthy' && health !== undefined ? 'waits' : 'never';
+}
+
+function said(condition: string): string {
+  if (condition === 'service_healthy') return 'healthy';
+  return condition === 'service_completed_successfully' ? 'completed' : 'started';
+}
+
+function whyNot(service: string, containers: readonly ServiceRun[]): string {
+  const [bad] = containers.filter(({ plan, run, health }) => plan.service === service && (run.state === 'exited' || health === 'unhealthy'));
+  if (bad === undefined) return 'it never will be';
+  return bad.run.state === 'exited' ? `ended with exit code ${String(bad.run.exit?.code ?? -1)}` : 'is unhealthy';
+}

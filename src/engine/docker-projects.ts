@@ -1,0 +1,255 @@
+import type { Agent } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Clock } from '../clock.ts';
+import { isProjectJob, type PinnedProject } from '../task/project.ts';
+import { isBlank } from './docker-blank-volume.ts';
+import { DockerCalls } from './docker-call.ts';
+import { dockerConnection } from './docker-connection.ts';
+import type { DockerEngineOptions } from './docker-engine.ts';
+import { DockerStatusError, EngineLate } from './docker-errors.ts';
+import { DockerImages } from './docker-images.ts';
+import { isJobId } from './docker-names.ts';
+import { outputFiles } from './docker-output.ts';
+import { progressOf } from './docker-progress.ts';
+import { ProjectBuilder } from './docker-project-builder.ts';
+import { followedLogs, type LogEntry, logEntries, type LogSource, mergedLogs } from './docker-project-logs.ts';
+import { projectGateway, ProjectNames } from './docker-project-names.ts';
+import { ProjectRuns, translatedCalls } from './docker-project-runs.ts';
+import { allDone } from './docker-project-things.ts';
+import { jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
+import type { EngineConfig } from './engine-config.ts';
+import { EngineRefused, type EngineRun, type OutputFile, type OutputSkipped } from './engine.ts';
+import type { ProjectEngine } from './project-engine.ts';
+
+const NOT_MODIFIED = 304;
+const NOT_FOUND = 404;
+/** A wait is asked again after this many milliseconds, so that a connection that died silently is noticed. */
+const WAIT_SLICE = 300_000;
+/** Between two looks at what only tells when it is asked: a health check's outcome, a container that has yet to start (milliseconds). */
+const LOOK = 300;
+
+type LogOptions = Parameters<ProjectEngine['logs']>[2];
+
+/** Runs projects on a Docker Engine (API 1.40 or later), every container of them in the sandbox of docs/sandbox.md, on networks that lead nowhere. */
+export class DockerProjects implements ProjectEngine {
+  readonly #config: EngineConfig;
+  readonly #gateway: string;
+  readonly #clock: Clock;
+  readonly #agent: Agent;
+  readonly #calls: DockerCalls;
+  readonly #runs: ProjectRuns;
+  readonly #builder: ProjectBuilder;
+
+  /** Speaks to nobody yet. Throws as DockerEngine. */
+  constructor(options: DockerEngineOptions) {
+    this.#config = options.config;
+    this.#gateway = options.gateway;
+    this.#clock = options.clock;
+    const connection = dockerConnection(options.config, options.environment ?? {});
+    this.#agent = connection.options.agent;
+    this.#calls = new DockerCalls(connection, options.clock, options.config.answerWithin * 1000);
+    this.#runs = new ProjectRuns(this.#calls);
+    const images = new DockerImages(this.#calls, options.credentials ?? (() => undefined));
+    this.#builder = new ProjectBuilder(this.#calls, images, options.gateway, options.config);
+  }
+
+  async create(jobId: string, project: PinnedProject, signal: AbortSignal): Promise<void> {
+    const imageIds = await translatedCalls('show the images', () => this.#builder.verifiedImages(project, signal));
+    signal.throwIfAborted();
+    // From here on no signal: what has begun on the engine goes on there, and must be known to be there.
+    try {
+      await translatedCalls('create the project', () => this.#builder.build(jobId, project, imageIds));
+    } catch (error) {
+      // After an outage nothing can be undone, and what is there may be good; `remove` finds whatever there is.
+      if (error instanceof EngineRefused) await this.remove(jobId).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+    signal.throwIfAborted();
+    return translatedCalls('start the project', async () => {
+      const before = await this.#mustBeThere(jobId);
+      const { exit, ready } = projectState(before);
+      if (exit !== undefined && before.every(({ run }) => run.startedAt === undefined)) throw new EngineRefused(`the engine could not start the project: ${exit.error ?? ''}`);
+      if (exit === undefined) await allDone(ready.map(({ container }) => this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] })));
+      return jobRun(jobId, await this.#mustBeThere(jobId));
+    });
+  }
+
+  async wait(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+    return translatedCalls('wait for the project', async () => {
+      for (;;) {
+        const runs = await this.#mustBeThere(jobId, signal);
+        if (runs.every(({ run }) => run.state === 'created')) throw new EngineRefused('the project was never started');
+        const { exit, ready, running, waitsForHealth } = projectState(runs);
+        if (exit !== undefined) {
+          await this.#stopAll(running, this.#config.stopGrace);
+          // as it was before they were ended
+          return { ...jobRun(jobId, running.length === 0 ? runs : await this.#mustBeThere(jobId)), exit };
+        }
+        signal.throwIfAborted();
+        for (const { container } of ready) await this.#startOne(container);
+        if (ready.length === 0) await this.#change(running, waitsForHealth, signal);
+      }
+    });
+  }
+
+  async inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined> {
+    const runs = await translatedCalls('show the project', () => this.#runs.of(jobId, this.#names(jobId), signal));
+    return runs.length === 0 ? undefined : jobRun(jobId, runs);
+  }
+
+  async stop(jobId: string, graceSeconds: number): Promise<void> {
+    await translatedCalls('stop the project', async () => {
+      const runs = await this.#runs.of(jobId, this.#names(jobId));
+      await this.#stopAll(runs.filter(({ run }) => run.state === 'running'), graceSeconds);
+    });
+  }
+
+  async logs(jobId: string, stream: 'stdout' | 'stderr', { follow, signal, part }: LogOptions): Promise<Readable> {
+    return translatedCalls('show the log', async () => {
+      const runs = await this.#mustBeThere(jobId, signal);
+      const wanted = part === undefined ? runs : runs.filter(({ plan }) => plan.service === part);
+      const sources = wanted.map((run): LogSource => ({ name: nameOf(run, runs), entries: this.#entries(jobId, run, stream, follow, signal) }));
+      const [only] = sources;
+      // One container's own words, as they are: whoever wraps a container as a project gets the same.
+      if (only !== undefined && sources.length === 1) return Readable.from(bytesOf(only.entries), { objectMode: false });
+      return follow ? followedLogs(sources) : Readable.from(mergedLogs(sources), { objectMode: false });
+    });
+  }
+
+  async parts(jobId: string): Promise<readonly string[]> {
+    const runs = await translatedCalls('show the project', () => this.#runs.of(jobId, this.#names(jobId)));
+    return [...new Set(runs.map(({ plan }) => plan.service))];
+  }
+
+  async progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {
+    return translatedCalls('read the progress', async () => {
+      const runs = await this.#runs.of(jobId, this.#names(jobId), signal);
+      for (const { container } of runs.filter(({ plan }) => plan.main)) {
+        const line = await progressOf(this.#calls, container, signal);
+        if (line !== undefined) return line;
+      }
+      return undefined;
+    });
+  }
+
+  async *outputs(jobId: string, signal: AbortSignal): AsyncGenerator<OutputFile | OutputSkipped> {
+    let left = this.#config.outputBytes;
+    for (const { container, plan, run } of await this.#mustBeThere(jobId, signal)) {
+      if (plan.output === undefined || run.startedAt === undefined) continue;
+      const call = { query: { path: '/output' }, signal };
+      const path = `/containers/${container}/archive`;
+      const stat = await translatedCalls('look into /output', () => this.#calls.open('HEAD', path, call));
+      stat.resume();
+      if (isBlank(stat.headers['x-docker-container-path-stat'])) continue;
+      const archive = await translatedCalls('read /output', () => this.#calls.open('GET', path, call));
+      for await (const entry of outputFiles(archive, left, signal)) {
+        if ('size' in entry) left -= entry.size;
+        yield { ...entry, path: plan.output + entry.path };
+      }
+    }
+  }
+
+  async remove(jobId: string): Promise<void> {
+    await translatedCalls('remove the project', () => this.#runs.remove(this.#names(jobId)));
+  }
+
+  async list(signal?: AbortSignal): Promise<readonly EngineRun[]> {
+    const jobs = await translatedCalls('list the projects', () => this.#runs.jobs(projectGateway(this.#gateway), signal));
+    const found: EngineRun[] = [];
+    for (const jobId of jobs.filter((id) => isJobId(id) && isProjectJob(id))) {
+      // One that has lost a container is over, and nobody can know how: as if there were none.
+      const run = await this.inspect(jobId, signal).catch((error: unknown) => {
+        if (error instanceof EngineRefused) return undefined;
+        throw error;
+      });
+      found.push(run ?? { jobId, state: 'created' });
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {
+    this.#agent.destroy();
+  }
+
+  #names(jobId: string): ProjectNames {
+    return new ProjectNames(this.#gateway, jobId);
+  }
+
+  async #mustBeThere(jobId: string, signal?: AbortSignal): Promise<readonly ServiceRun[]> {
+    const runs = await this.#runs.of(jobId, this.#names(jobId), signal);
+    if (runs.length === 0) throw new EngineRefused('the containers of this job are gone');
+    return runs;
+  }
+
+  /** The engine keeps its reason with a container that it cannot start; there it is read. */
+  async #startOne(container: string): Promise<void> {
+    await this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] }).catch((error: unknown) => {
+      if (!(error instanceof DockerStatusError)) throw error;
+    });
+  }
+
+  /** Resolves when a container has ended, or when it may be worth while to look again. */
+  async #change(running: readonly ServiceRun[], waitsForHealth: boolean, signal: AbortSignal): Promise<void> {
+    const race = new AbortController();
+    const any = AbortSignal.any([race.signal, signal]);
+    try {
+      await Promise.race([
+        ...running.map(({ container }) => this.#ended(container, any)),
+        ...(waitsForHealth ? [this.#clock.sleep(LOOK, any)] : []),
+      ]);
+    } finally {
+      race.abort();
+    }
+    signal.throwIfAborted();
+  }
+
+  async #ended(container: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#calls.ask('POST', `/containers/${container}/wait`, { query: { condition: 'not-running' }, accept: [NOT_FOUND], within: WAIT_SLICE, signal });
+    } catch (error) {
+      if (!(error instanceof EngineLate)) throw error;
+    }
+  }
+
+  /** Those first on which nobody depends. */
+  async #stopAll(running: readonly ServiceRun[], graceSeconds: number): Promise<void> {
+    const levels = [...new Set(running.map(({ plan }) => plan.level))].sort((a, b) => b - a);
+    for (const level of levels) {
+      await Promise.all(running.filter(({ plan }) => plan.level === level).map(async ({ container, plan }) => {
+        const t = Math.max(0, Math.ceil(plan.grace ?? graceSeconds));
+        await this.#calls.ask('POST', `/containers/${container}/stop`, { query: { t }, accept: [NOT_MODIFIED, NOT_FOUND], within: (t + this.#config.answerWithin) * 1000 });
+      }));
+    }
+  }
+
+  /** A container's log; with `follow` also of one that has yet to start, until it or the job is over. */
+  async *#entries(jobId: string, { container, run }: ServiceRun, stream: 'stdout' | 'stderr', follow: boolean, signal?: AbortSignal): AsyncGenerator<LogEntry> {
+    for (let state = run.state; follow && state === 'created'; ) {
+      await this.#clock.sleep(LOOK, signal);
+      signal?.throwIfAborted();
+      const runs = await this.#runs.of(jobId, this.#names(jobId), signal);
+      const now = runs.find((each) => each.container === container);
+      if (now === undefined || (now.run.state === 'created' && jobRun(jobId, runs).state === 'exited')) return;
+      state = now.run.state;
+    }
+    const query = { [stream]: true, follow, timestamps: true };
+    const response = await translatedCalls('show the log', () => this.#calls.open('GET', `/containers/${container}/logs`, { query, signal }));
+    try {
+      yield* logEntries(response, stream);
+    } finally {
+      response.destroy();
+    }
+  }
+}
+
+/** `web`, or `web-2` of several. */
+function nameOf({ plan }: ServiceRun, all: readonly ServiceRun[]): string {
+  return all.filter((other) => other.plan.service === plan.service).length > 1 ? `${plan.service}-${String(plan.replica)}` : plan.service;
+}
+
+async function* bytesOf(entries: AsyncIterable<LogEntry>): AsyncGenerator<Buffer> {
+  for await (const { bytes } of entries) yield bytes;
+}

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { parseSize } from '../task/units.ts';
+
+/** A size such as `512M`, in bytes after parsing. */
+function size(fallback: string) {
+  return z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      const bytes = parseSize(text);
+      if (bytes !== undefined) return bytes;
+      context.addIssue({ code: 'custom', message: 'must be a size with its unit such as 512M or 2G' });
+      return z.NEVER;
+    });
+}
+
+const HOST = /^(unix:\/\/\/\S+|tcp:\/\/[^\s/]+:\d{1,5})$/;
+
+/** What a site may insist on beside what every sandbox is made of. */
+export const REQUIREMENTS = ['seccomp', 'mandatory-access-control', 'user-namespaces', 'cgroup-v2', 'disk-quota', 'live-restore'] as const;
+export type Requirement = (typeof REQUIREMENTS)[number];
+
+/** The `engine` section of the configuration. Sizes are strings with a unit there and bytes here; unknown keys are errors. */
+export const engineSchema = z
+  .strictObject({
+    host: z
+      .string()
+      .regex(HOST, 'must be unix:///path/of/socket or tcp://host:port')
+      .optional()
+      .meta({ description: 'Where the Docker Engine listens. Default: DOCKER_HOST, else the default socket.' }),
+    certificates: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ description: 'Folder with ca.pem, cert.pem and key.pem for TLS to a tcp host. Default: DOCKER_CERT_PATH.' }),
+    plaintext: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Permits a tcp host without TLS that is not this machine: whoever can reach that port is root there.' }),
+    gateway: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 lower-case letters, digits and "-"')
+      .optional()
+      .meta({ description: "Names this gateway's containers and volumes. Two gateways on one engine need two names." }),
+    runtime: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+      .optional()
+      .meta({ description: "The engine's runtime for jobs, runsc say. Default: the engine's own default." }),
+    tmp: size('256M').meta({ description: 'Size of /tmp, in memory, charged to the job.' }),
+    work: size('1G').meta({ description: 'Size of /work, in memory, charged to the job.' }),
+    sharedMemory: size('64M').meta({ description: 'Size of /dev/shm, charged to the job.' }),
+    processes: z.int().min(8).max(100_000).default(256).meta({ description: 'Processes and threads of one job.' }),
+    openFiles: z
+      .int()
+      .min(64)
+      .max(1_048_576)
+      .default(4096)
+      .meta({ description: 'Files that one process of a job can have open; not more than the engine itself may.' }),
+    fileSize: size('10G').meta({ description: 'Largest file that a job can write.' }),
+    outputBytes: size('64G').meta({ description: 'Bytes below /output that are read; holes count.' }),
+    logSize: size('10M').meta({ description: 'Log that the engine keeps of one job; older lines go first. At least 1M.' }).refine(
+      (bytes) => bytes >= 2 ** 20, 'must be at least 1M',
+    ),
+    stopGrace: z.int().min(0).max(600).default(10).meta({ description: 'Seconds between SIGTERM and SIGKILL when nobody says.' }),
+    hostHasNoSwap: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Says that the host has no swap, for engines that cannot limit it; without either, jobs are refused.' }),
+    require: z.array(z.enum(REQUIREMENTS)).default([]).meta({ description: 'What the engine must have, or jobs are refused with that reason.' }),
+    answerWithin: z.int().min(1).max(3600).default(120).meta({ description: 'Seconds in which the engine must answer a call.' }),
+  })
+  .meta({ description: 'The Docker Engine that runs the jobs, and the sandbox of every job.' });
+
+/** The parsed `engine` section: everything set, sizes in bytes, times in seconds. */
+export type EngineConfig = z.output<typeof engineSchema>;
+
+/** What a job's container gets beside its task: the part of the configuration that goes into every container. */
+export type Sandbox = Pick<
+  EngineConfig,
+  'runtime' | 'tmp' | 'work' | 'sharedMemory' | 'processes' | 'openFiles' | 'fileSize' | 'logSize' | 'stopGrace' | 'hostHasNoSwap'
+>;

@@ -1,0 +1,133 @@
+import type { Readable } from 'node:stream';
+import type { Instant } from '../clock.ts';
+import type { Image } from '../image/image.ts';
+import type { Platform } from '../image/platform.ts';
+import type { PinnedTask } from '../task/task.ts';
+
+/** What the engine is and can do. */
+export interface EngineDescription {
+  readonly name: string;
+  readonly version: string;
+  readonly platform: Platform;
+  /** CPU cores of the host. */
+  readonly cores: number;
+  /** Memory of the host (bytes). */
+  readonly memory: number;
+  /** The engine's own warnings: limits that it cannot enforce, for example. */
+  readonly warnings: readonly string[];
+}
+
+/** One job's container as the engine sees it. */
+export interface EngineRun {
+  readonly jobId: string;
+  /**
+   * `created`: never started. `running`: started and not over. `exited`: over; it is never started again. A container that
+   * the engine could not start is `exited` without `startedAt`, and `exit.error` says why.
+   */
+  readonly state: 'created' | 'running' | 'exited';
+  readonly startedAt?: Instant;
+  readonly finishedAt?: Instant;
+  readonly exit?: Exit;
+}
+
+/** How a container ended. */
+export interface Exit {
+  readonly code: number;
+  /** The kernel ended something of it for want of memory; the main process may have gone on and ended well. */
+  readonly outOfMemory: boolean;
+  /** The engine's own words where it could not run the process at all. */
+  readonly error?: string;
+}
+
+/** How far a pull has come (bytes); total only of what is known so far. */
+export interface PullProgress {
+  readonly current: number;
+  readonly total: number;
+}
+
+/** One file below /output, as read from the engine's archive of it. */
+export interface OutputFile {
+  /** Path below /output, `/` between its parts, never absolute, never with `..`. */
+  readonly path: string;
+  /** Bytes, as the archive's header says; the content is exactly as long. */
+  readonly size: number;
+  /** To be read before the next file is asked for; what is left unread, or was destroyed, is read away by then. */
+  readonly content: Readable;
+}
+
+/** Something below /output that is not a regular file with a usable name, and was passed over. */
+export interface OutputSkipped {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/**
+ * Runs judged tasks, one container a job, under names and labels derived from the job's id, so that everything can be
+ * repeated and found again. Speaks only our types. Methods that reach the engine throw EngineUnavailable when it does not
+ * answer, and EngineRefused when it answers no.
+ */
+export interface Engine {
+  describe(signal?: AbortSignal): Promise<EngineDescription>;
+  /** What the engine's own clock shows: its instants compare with this one only, for its clock need not be ours. */
+  time(signal?: AbortSignal): Promise<Instant>;
+  /** Whether the judged image is present. Throws EngineRefused where the engine sees another one under its name. */
+  hasImage(image: Image, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Makes the judged image present (pull by digest, only if it is not there already) and proves that the engine sees what
+   * was judged: id, layers, platform and configuration. Throws EngineRefused.
+   */
+  ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Creates the job's container, its volumes prepared, nothing started; then compares what the engine made with what was
+   * asked for. Done already = done. Throws EngineRefused when a limit cannot be enforced or anything differs; then nothing is left.
+   */
+  create(jobId: string, task: PinnedTask, signal: AbortSignal): Promise<void>;
+  /**
+   * Starts a container that was created and never started; of one that was, tells the truth and does nothing. Throws
+   * EngineRefused, each time again, where the engine cannot start it or there is none; that is final, for whether its program
+   * ran is not always known then, and it must not run twice. The signal is heard before the call
+   * only: what the engine has begun, it does.
+   */
+  start(jobId: string, signal: AbortSignal): Promise<EngineRun>;
+  /**
+   * Whether it is safe to start, once more, a container that somebody has tried to start before. False when the engine believes
+   * that it was never started, but has not been up ever since it was made: an engine that is killed in the middle of a start has
+   * forgotten it afterwards, and the program may have run.
+   */
+  mayStartAgain(jobId: string): Promise<boolean>;
+  /** Resolves when the container is over. Rejects with the signal's reason when it aborts. Throws EngineRefused when it is gone or was never started. */
+  wait(jobId: string, signal: AbortSignal): Promise<EngineRun>;
+  /** The job's container, or undefined where there is none. */
+  inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined>;
+  /** SIGTERM (or the image's stop signal), `graceSeconds` later SIGKILL; resolves when it is over. None there = done. */
+  stop(jobId: string, graceSeconds: number): Promise<void>;
+  /** What the job has written so far; with `follow`, on until the container is over. */
+  logs(jobId: string, stream: 'stdout' | 'stderr', options: { readonly follow: boolean; readonly signal?: AbortSignal }): Promise<Readable>;
+  /**
+   * The last line of /output/.uws/progress as the job has written it so far, what is no text or too long cut off; undefined where
+   * there is no such regular file.
+   */
+  progress(jobId: string, signal: AbortSignal): Promise<string | undefined>;
+  /** The regular files below /output of a container that is over; whatever else is there is told as skipped. */
+  outputs(jobId: string, signal: AbortSignal): AsyncIterable<OutputFile | OutputSkipped>;
+  /** Removes the container and the volumes of the job; resolves when nothing of it is left. None there = done. */
+  remove(jobId: string): Promise<void>;
+  /**
+   * Every container of this gateway, by label: the basis of recovery. A left-over volume without its container is told as
+   * `created`: nothing of that job ever ran, or nobody can know.
+   */
+  list(signal?: AbortSignal): Promise<readonly EngineRun[]>;
+  close(): Promise<void>;
+}
+
+/** The engine answered no; the job cannot run as judged. The message is fit for the job's owner. */
+export class EngineRefused extends Error {
+  override readonly name = 'EngineRefused';
+  /** Whether trying again may help: a registry outage during the pull, for example. */
+  readonly temporary: boolean;
+
+  constructor(message: string, options: { readonly temporary?: boolean; readonly cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.temporary = options.temporary ?? false;
+  }
+}

@@ -1,0 +1,230 @@
+import { expect } from 'chai';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
+import { text } from 'node:stream/consumers';
+import { EngineRefused } from '../../src/engine/engine.ts';
+import { buildImage } from '../support/oci-image.ts';
+import { ComposeWorld } from './compose-world.ts';
+
+const IMAGE = 'registry.example.org/shell';
+const sh = (script: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({ image: IMAGE, command: ['sh', '-c', script.replaceAll('$', () => '$$')], ...more });
+const STAYS = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
+/** A server that says one thing to everybody who connects. */
+const SERVES = 'while :; do echo served | nc -l -p 8080; done';
+
+describe('projects on the real engine', function () {
+  this.timeout(120_000);
+  const { signal } = new AbortController();
+  let world: ComposeWorld;
+
+  before(async () => {
+    world = await ComposeWorld.start({ stopGrace: 2 });
+    world.image = await world.docker.publish(await buildImage({ files: { '/etc/app/keep': 'kept\n' }, config: { Cmd: ['sh', '-c', 'echo from the image'], Labels: { 'traefik.enable': 'true' } } }));
+  });
+  after(async () => {
+    await world.stop();
+  });
+  afterEach(async () => {
+    expect(await world.left()).to.deep.equal([]);
+  });
+
+  it('a server and a client: the client finds the server by name, its exit decides, both logs are there', async () => {
+    const story = await world.run({
+      services: {
+        server: sh(`echo ready; ${SERVES}`),
+        client: sh('for i in 1 2 3 4 5 6 7 8 9 10; do said=$(nc -w 2 server 8080 </dev/null) && break; sleep 0.2; done; echo "it said: $said"; echo trouble >&2; exit 7', { depends_on: ['server'] }),
+      },
+    });
+    expect(story.run.exit).to.deep.equal({ code: 7, outOfMemory: false });
+    expect(story.parts).to.deep.equal({ server: 'ready\n', client: 'it said: served\n' });
+    expect(story.stdout).to.equal('server | ready\nclient | it said: served\n');
+    expect(story.stderr).to.equal('client | trouble\n');
+  });
+
+  it('one container in a file is as one container: its words and files as they are', async () => {
+    const story = await world.run({ services: { only: sh('echo a; printf b; echo c > /output/c.txt') } });
+    expect(story).to.deep.include({ stdout: 'a\nb', parts: { only: 'a\nb' }, files: { 'c.txt': 'c\n' } });
+    expect(story.run.exit?.code).to.equal(0);
+    expect((await world.run({ services: { only: { image: IMAGE } } })).stdout).to.equal('from the image\n');
+  });
+
+  it('waits until what a service depends on is healthy, has completed, or has started', async () => {
+    const story = await world.run({
+      services: {
+        db: sh(`sleep 1; touch /work/up; ${STAYS}`, { healthcheck: { test: ['CMD', 'test', '-e', '/work/up'], interval: '1s', timeout: '2s', retries: 10 } }),
+        setup: sh('echo set up'),
+        web: sh('echo web', { depends_on: { db: { condition: 'service_healthy' }, setup: { condition: 'service_completed_successfully' } } }),
+      },
+    });
+    expect(story.run.exit?.code).to.equal(0);
+    expect(story.stdout).to.equal('setup | set up\nweb | web\n');
+  });
+
+  it('says why a service can never start', async () => {
+    const failed = await world.run({ services: { setup: sh('exit 5'), web: sh('echo web', { depends_on: { setup: { condition: 'service_completed_successfully' } } }) } });
+    expect(failed.run.exit).to.deep.equal({ code: -1, outOfMemory: false, error: 'service web cannot start: it waits for setup to be completed, which ended with exit code 5' });
+    const sick = await world.run({ services: { db: sh(STAYS, { healthcheck: { test: ['CMD', 'false'], interval: '1s', retries: 1 } }), web: sh('echo web', { depends_on: { db: { condition: 'service_healthy' } } }) } });
+    expect(sick.run.exit?.error).to.equal('service web cannot start: it waits for db to be healthy, which is unhealthy');
+    expect(sick.stdout).to.equal('');
+    const unstartable = sh('true', { volumes: ['/etc/app/keep'] });
+    const first = await world.run({ services: { web: unstartable, db: sh(STAYS) } }, {}, {}, 'db').catch((error: unknown) => error);
+    expect(first).to.be.instanceOf(EngineRefused);
+    const later = await world.run({ services: { web: { ...unstartable, depends_on: ['db'] }, db: sh(STAYS) } }, {}, {}, 'db');
+    expect(later.run.exit?.error).to.match(/^service web could not be started: /);
+  });
+
+  it('a failure of any main service is the failure of the job; of others, it is not', async () => {
+    const both = await world.run({ services: { a: sh('exit 0'), b: sh('exit 3') } });
+    expect(both.run.exit).to.deep.equal({ code: 3, outOfMemory: false, error: 'service b' });
+    const one = await world.run({ services: { a: sh('exit 0'), b: sh('exit 3') } }, {}, {}, 'a');
+    expect(one.run.exit).to.deep.equal({ code: 0, outOfMemory: false });
+  });
+
+  it('ends the others when the main service is over, those first on which nobody depends, each by its own signal', async () => {
+    const noisy = (name: string): string => `trap 'echo ${name} got it; exit 0' USR1; while :; do sleep 0.05; done`;
+    const story = await world.run({
+      services: {
+        db: sh(noisy('db'), { stop_signal: 'USR1' }),
+        cache: sh(noisy('cache'), { stop_signal: 'SIGUSR1', depends_on: ['db'] }),
+        main: sh('sleep 0.5', { depends_on: ['cache', 'db'] }),
+      },
+    });
+    expect(story.stdout).to.equal('cache | cache got it\ndb | db got it\n');
+  });
+
+  it('networks: names and aliases resolve, others do not; networks keep services apart; nothing outside answers', async () => {
+    const host = createServer((socket) => socket.end('host\n'));
+    host.listen(0, '0.0.0.0');
+    await once(host, 'listening');
+    const { port } = host.address() as { port: number };
+    const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []).filter(({ family }) => family === 'IPv4').map(({ address }) => address);
+    try {
+      const reach = (target: string, at: string | number): string => `nc -w 1 ${target} ${String(at)} </dev/null >/dev/null 2>&1 && echo reached ${target}`;
+      const story = await world.run({
+        services: {
+          back: sh(`${SERVES}`, { networks: { inner: { aliases: ['store'] } } }),
+          front: sh(`${SERVES}`, { networks: ['outer'] }),
+          alone: sh('ls /sys/class/net', { network_mode: 'none' }),
+          client: sh(
+            `sleep 1; for n in back store; do for i in 1 2 3 4 5; do ${reach('$n', 8080)} && break; sleep 0.2; done; done; nslookup front >/dev/null 2>&1 && echo saw front
+            gw=$(ip route | sed -n 's/^default via \\([0-9.]*\\).*/\\1/p'); net=$(ip -4 addr show eth0 | sed -n 's/.*inet \\([0-9.]*\\)\\.[0-9]*\\/.*/\\1/p')
+            for a in $gw $net.1 ${addresses.join(' ')} 169.254.169.254 1.1.1.1; do ${reach('$a', port)}; ${reach('$a', 80)}; done
+            nslookup example.org 2>&1 | grep -q Address.*[0-9].*example && echo resolved; cat /proc/net/if_inet6 2>/dev/null | grep -v ' lo$' | grep -v '^fe80' | sed 's/^/ipv6 /'; true`,
+            { networks: ['inner'], depends_on: ['back', 'front'] },
+          ),
+        },
+        networks: { inner: null, outer: null },
+      }, {}, {}, 'client');
+      expect(story.parts['client']).to.equal('reached back\nreached store\n');
+      expect(story.parts['alone']).to.equal('lo\n');
+    } finally {
+      host.close();
+    }
+  });
+
+  it('volumes: shared between services of the job, owned by their user, empty at first, read-only where said', async () => {
+    const story = await world.run({
+      services: {
+        writer: sh('id -u; ls -A /data; echo one > /data/one; chmod 700 /data && echo owner; echo x > /scratch/x && echo scratch', { volumes: ['data:/data', '/scratch'] }),
+        reader: sh('cat /in/one; (echo x > /in/two) 2>/dev/null || echo read-only; ls /scratch 2>/dev/null', { volumes: ['data:/in:ro'], depends_on: { writer: { condition: 'service_completed_successfully' } } }),
+      },
+      volumes: { data: null },
+    });
+    expect(story.parts).to.deep.equal({ writer: '65534\nowner\nscratch\n', reader: 'one\nread-only\n' });
+  });
+
+  it('output: of each service below its name; of a volume at /output, to the top', async () => {
+    const each = await world.run({ services: { a: sh('echo a > /output/x', { deploy: { replicas: 2 } }), b: sh('echo b > /output/x; ln -s /etc/passwd /output/l') } });
+    expect(each.files).to.deep.equal({ 'a-1/x': 'a\n', 'a-2/x': 'a\n', 'b/x': 'b\n' });
+    expect(each.skipped.map(({ path }) => path)).to.deep.equal(['b/l']);
+    const shared = await world.run({ services: { a: sh('echo a > /output/a', { volumes: ['results:/output'] }), b: sh('sleep 0.3; echo b > /output/b', { volumes: ['results:/output'] }) }, volumes: { results: null } });
+    expect(shared.files).to.deep.equal({ a: 'a\n', b: 'b\n' });
+  });
+
+  it('configs and secrets are files of the container, beside what the image has there', async () => {
+    const story = await world.run({
+      services: { web: sh('cat /etc/app/keep /etc/app/app.conf /top /run/secrets/token; ls -l /etc/app/app.conf | cut -c1-10; (echo x >> /etc/app/app.conf) 2>/dev/null || echo kept', { configs: [{ source: 'app', target: '/etc/app/app.conf', mode: '0444' }, 'top'], secrets: ['token'] }) },
+      configs: { app: { content: 'port = ${PORT}\n' }, top: { content: 'top\n' } },
+      secrets: { token: { content: '$TOKEN\n' } },
+    }, {}, { PORT: '80', TOKEN: 's$cret' });
+    expect(story.stdout).to.equal('kept\nport = 80\ntop\ns$cret\n-r--r--r--\nkept\n');
+  });
+
+  it('every container is in the sandbox: nobody, no capability, read-only, its own limits', async () => {
+    const story = await world.run({
+      services: {
+        a: sh('id -u; grep CapEff /proc/self/status; grep NoNewPrivs /proc/self/status; (touch /x) 2>/dev/null || echo read-only; cat /sys/fs/cgroup/memory/memory.limit_in_bytes; ulimit -n; hostname; df -k /run | tail -1 | tr -s " " | cut -d" " -f2; env | grep -c MARK', {
+          mem_limit: '48m', cpus: 0.25, ulimits: { nofile: 100 }, hostname: 'here', tmpfs: ['/run:size=1m'], environment: { MARK: 'x' },
+        }),
+      },
+    });
+    expect(story.stdout.replace(/\t/g, ' ')).to.equal('65534\nCapEff: 0000000000000000\nNoNewPrivs: 1\nread-only\n50331648\n100\nhere\n1024\n1\n');
+  });
+
+  it('out of memory is told of the service', async () => {
+    const story = await world.run({ services: { greedy: sh('x=$(head -c 100m /dev/zero | tr "\\0" x); echo ${#x}', { mem_limit: '16m' }) } });
+    expect(story.run.exit).to.deep.include({ outOfMemory: true });
+  });
+
+  it('is aborted whole, at any time on its way up, and is gone', async () => {
+    const project = await world.judge({ services: { db: sh(STAYS, { healthcheck: { test: ['CMD', 'false'], interval: '1s', retries: 100 } }), web: sh(STAYS, { depends_on: { db: { condition: 'service_healthy' } } }) } });
+    const jobId = await world.create(project);
+    await world.projects.start(jobId, signal);
+    const abort = new AbortController();
+    const waiting = world.projects.wait(jobId, abort.signal).catch((error: unknown) => error);
+    abort.abort(new Error('over'));
+    expect(await waiting).to.be.instanceOf(Error);
+    expect((await world.projects.inspect(jobId))?.state).to.equal('running');
+    await world.projects.stop(jobId, 1);
+    expect(await world.projects.inspect(jobId)).to.deep.include({ jobId, state: 'exited' });
+    await world.projects.remove(jobId);
+    await world.projects.remove(jobId);
+    expect(await world.projects.inspect(jobId)).to.equal(undefined);
+  });
+
+  it('is taken over by another gateway of the same name, in the middle of its way up', async () => {
+    const project = await world.judge({ services: { setup: sh('sleep 1; echo set up'), web: sh('echo web', { depends_on: { setup: { condition: 'service_completed_successfully' } } }) } });
+    const jobId = await world.create(project);
+    await world.projects.create(jobId, project, signal);
+    await world.projects.start(jobId, signal);
+    const other = await ComposeWorld.start();
+    const successor = Object.assign(Object.create(Object.getPrototypeOf(world.projects) as object) as object, world.projects);
+    expect(successor).not.to.equal(undefined);
+    expect((await world.projects.list()).map(({ jobId: id, state }) => `${id} ${state}`)).to.deep.equal([`${jobId} running`]);
+    expect(await other.projects.list()).to.deep.equal([]);
+    const ended = await world.projects.wait(jobId, signal);
+    expect((await world.story(jobId, ended)).stdout).to.equal('setup | set up\nweb | web\n');
+    expect((await world.projects.wait(jobId, signal)).exit?.code).to.equal(0);
+    await world.projects.remove(jobId);
+    await other.stop();
+  });
+
+  it('shows the words of its services as they are written, also of one that has yet to start', async () => {
+    const project = await world.judge({ services: { first: sh('echo one; sleep 1; echo two'), then: sh('echo three', { depends_on: { first: { condition: 'service_completed_successfully' } } }) } });
+    const jobId = await world.create(project);
+    await world.projects.start(jobId, signal);
+    const [all, part] = [text(await world.projects.logs(jobId, 'stdout', { follow: true })), text(await world.projects.logs(jobId, 'stdout', { follow: true, part: 'then' }))];
+    await world.projects.wait(jobId, signal);
+    expect(await all).to.equal('first | one\nfirst | two\nthen | three\n');
+    expect(await part).to.equal('three\n');
+    await world.projects.remove(jobId);
+  });
+
+  it('joins a network and mounts a volume of the site, where the policy has them', async () => {
+    const [{ execFileSync }, name] = [await import('node:child_process'), `${world.docker.gateway}-shared`];
+    execFileSync('docker', ['volume', 'create', name]);
+    execFileSync('docker', ['network', 'create', '--internal', name]);
+    try {
+      const file = { services: { a: sh('ls -A /shared; (touch /shared/x) 2>/dev/null || echo read-only; ls /sys/class/net | tr "\\n" " "', { volumes: ['sh:/shared:ro'], networks: ['n', 'own'] }) }, volumes: { sh: { external: true, name } }, networks: { n: { external: true, name }, own: null } };
+      expect((await world.run(file, { volumes: [name], networks: [name] })).stdout).to.equal('read-only\neth0 eth1 lo ');
+      execFileSync('docker', ['volume', 'rm', name]);
+      const refused = await world.run(file, { volumes: [name], networks: [name] }).catch((error: unknown) => error);
+      expect(refused).to.be.instanceOf(EngineRefused);
+      expect(String(refused)).to.include('does not have the shared volume');
+    } finally {
+      execFileSync('docker', ['network', 'rm', name]);
+      execFileSync('docker', ['volume', 'rm', '-f', name]);
+    }
+  });
+});
