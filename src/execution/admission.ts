@@ -1,0 +1,28 @@
+import type { Caller } from '../caller.ts';
+import type { PinnedTask } from '../task/task.ts';
+
+/** What a caller wants with one job. */
+export interface Wish {
+  /** A job that is not there yet. */
+  readonly create: boolean;
+  /** The job is to be queued. */
+  readonly run: boolean;
+  /** What would run, as far as it is known. */
+  readonly task: PinnedTask | null;
+}
+
+/** Says whether a caller may have one more job, made or queued: who may at all, and how much. */
+export interface Admission {
+  /**
+   * Asked before anything is judged, so that who may have no jobs costs nothing. Throws Unauthenticated, Forbidden.
+   */
+  may(caller: Caller): void;
+  /**
+   * Asked when everything else is right. What it lets through it counts until the function that it returns is called, which is to be
+   * done when the store has the job, or will not get it. Throws Forbidden and TooManyRequests, saying what there is too much of.
+   */
+  admit(caller: Caller, wish: Wish): Promise<() => void>;
+}
+
+/** Everybody, as much as they like. */
+export const ADMIT_ALL: Admission = { may: () => undefined, admit: async () => () => undefined };

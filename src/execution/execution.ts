@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Engine } from '../engine/engine.ts';
+import { GatewayError } from '../errors.ts';
+import type { Image } from '../image/image.ts';
+import type { Reference } from '../image/reference.ts';
+import type { Logger } from '../logger.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { JobStore } from '../store/job-store.ts';
+import type { ResultStore } from '../store/result-store.ts';
+import { ADMIT_ALL, type Admission } from './admission.ts';
+import { ImagePulls } from './image-pulls.ts';
+import { JobDestruction } from './job-destruction.ts';
+import { JobQueue } from './job-queue.ts';
+import { JobRecovery } from './job-recovery.ts';
+import { JobRunner } from './job-runner.ts';
+import { JobService } from './job-service.ts';
+import { JobStart } from './job-start.ts';
+import { JobWatch, watched } from './job-watch.ts';
+import { Lease } from './lease.ts';
+import type { JobLimits } from './limits.ts';
+import { type MayStart, type Offer, Slots } from './slots.ts';
+
+/** What jobs are run with. */
+export interface ExecutionParts {
+  readonly store: JobStore;
+  readonly results: ResultStore;
+  readonly engine: Engine;
+  readonly policy: Policy;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: JobLimits;
+  /** Seconds for which the record of a destroyed job stays. */
+  readonly archive: number;
+  /** Seconds for which jobs stay with a gateway that gives no sign of life. */
+  readonly lease: number;
+  /** How many images are pulled at once, and the seconds that one may take. */
+  readonly pulls: { readonly atOnce: number; readonly timeout: number };
+  /** What the site offers to all jobs together; asked when the engine first answers. */
+  readonly offer: () => Promise<Offer>;
+  readonly resolveTag: (reference: Reference, signal: AbortSignal) => Promise<Image>;
+  /** Absent = everybody may have jobs, as many as they like. */
+  readonly admission?: Admission;
+  /** Quotas of what runs; absent = none. */
+  readonly mayStart?: MayStart;
+}
+
+/** Everything that happens to jobs, wired: the service that clients reach, and what works behind it. */
+export class Execution {
+  readonly service: JobService;
+  readonly watch = new JobWatch();
+  readonly slots: Slots;
+  readonly #queue: JobQueue;
+  readonly #recovery: JobRecovery;
+  readonly #destruction: JobDestruction;
+
+  constructor(given: ExecutionParts) {
+    this.slots = new Slots(given.mayStart);
+    const store = watched(given.store, this.watch);
+    const lease = new Lease({ store, clock: given.clock, holder: randomUUID(), length: given.lease * 1000 });
+    const pulls = new ImagePulls({ engine: given.engine, clock: given.clock, atOnce: given.pulls.atOnce, timeout: given.pulls.timeout });
+    const parts = { ...given, store, lease, watch: this.watch, slots: this.slots, pulls };
+    const runner = new JobRunner({ ...parts, start: new JobStart(parts) });
+    const queue = new JobQueue({ ...parts, runner, beat: (given.lease * 1000) / 3 });
+    const ready = async (): Promise<void> => this.slots.offer(await given.offer());
+    this.#queue = queue;
+    this.#recovery = new JobRecovery({ ...parts, queue, runner, ready });
+    this.#destruction = new JobDestruction({ ...parts, queue });
+    this.service = new JobService({
+      ...parts,
+      queued: () => queue.wake(),
+      removed: () => this.#destruction.wake(),
+      admission: given.admission ?? ADMIT_ALL,
+      admit: () => {
+        if (queue.draining) throw new GatewayError('Unavailable', 'the gateway takes no new jobs at present', { headers: { 'Retry-After': '60' } });
+      },
+    });
+  }
+
+  /** Begins to work in the background; needs no engine yet. */
+  async start(): Promise<void> {
+    await this.#queue.start();
+    this.#recovery.start();
+    this.#destruction.start();
+  }
+
+  /** Starts no more jobs, takes no new ones. */
+  drain(): void {
+    this.#queue.drain();
+  }
+
+  get draining(): boolean {
+    return this.#queue.draining;
+  }
+
+  /** Lets go of every job; their containers run on and are picked up at the next start. */
+  async stop(): Promise<void> {
+    await Promise.all([this.#recovery.stop(), this.#destruction.stop()]);
+    await this.#queue.stop();
+  }
+}

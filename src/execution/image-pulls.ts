@@ -1,0 +1,120 @@
+import type { Clock } from '../clock.ts';
+import { type Engine, EngineRefused, type PullProgress } from '../engine/engine.ts';
+import type { Digest } from '../image/digest.ts';
+import type { Image } from '../image/image.ts';
+
+export interface ImagePullsParts {
+  readonly engine: Pick<Engine, 'hasImage' | 'ensureImage'>;
+  readonly clock: Clock;
+  /** Pulls that run at once; others wait for their turn. */
+  readonly atOnce: number;
+  /** Seconds that one may take. */
+  readonly timeout: number;
+}
+
+/** Told to whoever waits for a pull: how far it is, or that it has not begun. */
+export type PullListener = (news: PullProgress | 'waiting') => void;
+
+/** One pull, for everybody who wants the same bytes. */
+interface Flight {
+  readonly listeners: Set<PullListener>;
+  readonly controller: AbortController;
+  done: Promise<void>;
+  last: PullProgress | 'waiting';
+}
+
+/** Makes images present: one pull of each at a time, few at once, none for ever. What is present already waits for nobody. */
+export class ImagePulls {
+  readonly #parts: ImagePullsParts;
+  readonly #flights = new Map<Digest, Flight>();
+  readonly #turns: (() => void)[] = [];
+  #running = 0;
+
+  constructor(parts: ImagePullsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Resolves when the engine has the judged image. The pull ends when nobody waits for it any more. Throws EngineUnavailable,
+   * EngineRefused (temporary, where it took too long) and the signal's reason.
+   */
+  async ensure(image: Image, tell: PullListener, signal: AbortSignal): Promise<void> {
+    if (await this.#parts.engine.hasImage(image, signal)) return;
+    signal.throwIfAborted();
+    const flight = this.#flights.get(image.manifestDigest) ?? this.#begin(image);
+    flight.listeners.add(tell);
+    tell(flight.last);
+    try {
+      await unlessAborted(flight.done, signal);
+    } finally {
+      flight.listeners.delete(tell);
+      if (flight.listeners.size === 0) this.#end(image.manifestDigest, flight, new EngineRefused('nobody waits for the image any more', { temporary: true }));
+    }
+  }
+
+  #begin(image: Image): Flight {
+    const flight: Flight = { listeners: new Set(), controller: new AbortController(), done: Promise.resolve(), last: 'waiting' };
+    this.#flights.set(image.manifestDigest, flight);
+    flight.done = this.#pull(image, flight).finally(() => this.#forget(image.manifestDigest, flight));
+    // who has left is not told how it ended
+    flight.done.catch(() => undefined);
+    return flight;
+  }
+
+  async #pull(image: Image, flight: Flight): Promise<void> {
+    const { clock, engine, timeout } = this.#parts;
+    const { signal } = flight.controller;
+    await this.#turn(signal);
+    const over = new AbortController();
+    void clock.sleep(timeout * 1000, AbortSignal.any([over.signal, signal])).then(() => {
+      if (over.signal.aborted || signal.aborted) return;
+      this.#end(image.manifestDigest, flight, new EngineRefused(`the engine could not pull the image within ${String(timeout)} s`, { temporary: true }));
+    });
+    try {
+      signal.throwIfAborted();
+      await engine.ensureImage(image, (progress) => this.#tell(flight, progress), signal);
+    } finally {
+      over.abort();
+      this.#running -= 1;
+      this.#turns.shift()?.();
+    }
+  }
+
+  /** Resolves when one more pull may run, which is counted then; also when it is given up, to be counted out again. */
+  async #turn(signal: AbortSignal): Promise<void> {
+    while (this.#running >= this.#parts.atOnce && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#turns.push(resolve);
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+    this.#running += 1;
+  }
+
+  #tell(flight: Flight, progress: PullProgress): void {
+    flight.last = progress;
+    for (const listener of flight.listeners) listener(progress);
+  }
+
+  /** Nobody joins a pull that is being given up. */
+  #end(digest: Digest, flight: Flight, reason: Error): void {
+    this.#forget(digest, flight);
+    flight.controller.abort(reason);
+  }
+
+  #forget(digest: Digest, flight: Flight): void {
+    if (this.#flights.get(digest) === flight) this.#flights.delete(digest);
+  }
+}
+
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: done.signal });
+  });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    done.abort();
+  }
+}

@@ -1,0 +1,124 @@
+import type { Clock } from '../clock.ts';
+import type { Engine, EngineRun } from '../engine/engine.ts';
+import type { Job, JobError, JobInfo } from '../job/job.ts';
+import type { JobStore } from '../store/job-store.ts';
+import type { ResultStore } from '../store/result-store.ts';
+import { type Collected, collectResults, type OnRefusal } from './job-results.ts';
+import { type Lease, LeaseLost } from './lease.ts';
+import type { JobLimits } from './limits.ts';
+import { type Circumstances, outcomeOf } from './outcome.ts';
+
+export interface JobEndingParts {
+  readonly store: JobStore;
+  readonly results: ResultStore;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly limits: JobLimits;
+  readonly lease: Lease;
+}
+
+/** What is written with the last phase. */
+interface End {
+  readonly results?: Job['results'];
+  readonly error?: JobError | null;
+  readonly info?: JobInfo;
+  readonly decision?: Job['decision'];
+  readonly endTime?: number | undefined;
+}
+
+/** How the results are fetched. */
+export interface Fetching {
+  readonly signal: AbortSignal;
+  readonly onRefusal: OnRefusal;
+}
+
+/** Bytes of stderr that are shown as the error's detail. */
+const DETAIL = 4_096;
+
+/**
+ * How jobs end: what they have written first, then the record, then the container's removal; so whatever is interrupted can be
+ * done again. All but `finish` are for the holder of the job, and throw LeaseLost when he no longer is.
+ */
+export class JobEnding {
+  readonly #parts: JobEndingParts;
+
+  constructor(parts: JobEndingParts) {
+    this.#parts = parts;
+  }
+
+  /** The container is over: keeps what it has written, records the end, removes it. */
+  async conclude(job: Job, run: EngineRun, circumstances: Circumstances, fetching: Fetching): Promise<void> {
+    const collected = await this.#collect(job.id, fetching);
+    const outcome = outcomeOf(run, job, circumstances);
+    const error = outcome.error !== null && outcome.phase === 'ERROR' ? await this.#withDetail(job.id, outcome.error, collected) : outcome.error;
+    const info: JobInfo = { ...job.info, ...outcome.info, ...warnings(collected) };
+    const ended = await this.#end(job, outcome.phase, { results: collected.results, error, info, endTime: run.finishedAt });
+    if (!ended) await this.#parts.store.update(job.id, ['ABORTED'], { results: collected.results, info });
+    await this.#remove(job.id);
+  }
+
+  /** The container is gone; `last` is what was seen of it before. */
+  async lost(job: Job, last: EngineRun | undefined): Promise<void> {
+    const code = last?.exit?.code;
+    const known = code === undefined ? 'how it ended is not known' : `it had ended with exit code ${String(code)}, but what it wrote was not kept yet`;
+    const error: JobError = { type: 'transient', message: `the container was lost: the engine no longer has it, and ${known}` };
+    await this.#end(job, 'ERROR', { error, results: [], info: { ...job.info, ...(code === undefined ? {} : { exitCode: code }) }, endTime: last?.finishedAt });
+    await this.#remove(job.id);
+  }
+
+  /** The job cannot be started or not be ended properly. */
+  async fail(job: Job, error: JobError, decision?: Job['decision']): Promise<void> {
+    await this.#end(job, 'ERROR', { error, ...(job.phase === 'QUEUED' ? { results: [] } : {}), ...(decision === undefined ? {} : { decision }) });
+    await this.#remove(job.id);
+  }
+
+  /** Ends a job that runs because the site says so. */
+  async abort(job: Job, message: string): Promise<void> {
+    await this.#end(job, 'ABORTED', { error: { type: 'transient', message } });
+  }
+
+  /** Stops the container of a job that is over already, keeps what it has written where somebody may still read it, removes it. */
+  async finish(jobId: string, fetching: Fetching): Promise<void> {
+    const { engine, limits, store } = this.#parts;
+    await engine.stop(jobId, limits.grace);
+    const [run, job] = await Promise.all([engine.inspect(jobId), store.get(jobId)]);
+    if (run?.state === 'exited' && job?.phase === 'ABORTED') {
+      const collected = await this.#collect(jobId, fetching);
+      await store.update(jobId, ['ABORTED'], { results: collected.results, info: { ...job.info, ...warnings(collected) } });
+    }
+    await engine.remove(jobId);
+  }
+
+  /** False when the job is over already. */
+  async #end(job: Job, to: 'COMPLETED' | 'ERROR' | 'ABORTED', set: End): Promise<boolean> {
+    const { clock, lease, store } = this.#parts;
+    const endTime = Math.max(set.endTime ?? clock.now(), job.startTime ?? 0);
+    const change = { from: ['QUEUED', 'EXECUTING'], to, set: { ...set, endTime, quote: null } } as const;
+    if ((await store.changePhase(job.id, change, lease.holder)) !== undefined) return true;
+    if (!(await lease.holds(job.id))) throw new LeaseLost(`the lease on job ${job.id} was lost before its end`);
+    return false;
+  }
+
+  async #remove(jobId: string): Promise<void> {
+    await this.#parts.lease.mustHold(jobId);
+    await this.#parts.engine.remove(jobId);
+  }
+
+  #collect(jobId: string, { onRefusal, signal }: Fetching): Promise<Collected> {
+    return collectResults(jobId, this.#parts, onRefusal, signal);
+  }
+
+  async #withDetail(jobId: string, error: JobError, { results }: Collected): Promise<JobError> {
+    const size = results.find(({ id }) => id === 'stderr')?.size ?? 0;
+    if (size === 0) return error;
+    const tail = await this.#parts.results.read(jobId, 'stderr', { start: Math.max(0, size - DETAIL), end: size - 1 });
+    if (tail === undefined) return error;
+    const bytes: Buffer[] = [];
+    for await (const chunk of tail as AsyncIterable<Buffer>) bytes.push(chunk);
+    return { ...error, detail: `${error.message}\n\nThe end of stderr:\n${Buffer.concat(bytes).toString('utf8')}` };
+  }
+}
+
+function warnings({ warnings: lines }: Collected): Pick<JobInfo, 'warnings'> {
+  return lines.length === 0 ? {} : { warnings: lines };
+}

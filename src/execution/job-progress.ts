@@ -1,0 +1,64 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Job } from '../job/job.ts';
+import type { JobStore } from '../store/job-store.ts';
+
+/** What is true of a job only now, and therefore not kept with it. */
+export interface LiveFacts {
+  /** 1 = the next to be started. */
+  readonly queuePosition?: number;
+  /** The job's own word on how far it is. */
+  readonly progress?: string;
+}
+
+/** A running job's word is asked for at most this often (milliseconds), and only while somebody looks. */
+const FRESH = 2_000;
+
+/** How long a document waits for it (milliseconds); then it is told without, or with the one before. */
+const PATIENCE = 200;
+
+interface Word {
+  asked: number;
+  line: string | undefined;
+  asking: Promise<void>;
+}
+
+/** Tells how far jobs are that wait or run. Never fails: it is news, not a fact that anything rests on. */
+export class JobProgress {
+  readonly #store: JobStore;
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #words = new LRUCache<string, Word>({ max: 10_000 });
+
+  constructor(parts: { readonly store: JobStore; readonly engine: Engine; readonly clock: Clock }) {
+    this.#store = parts.store;
+    this.#engine = parts.engine;
+    this.#clock = parts.clock;
+  }
+
+  /** How far the job is; empty where it neither waits nor runs, or nothing is known. */
+  async of(job: Pick<Job, 'id' | 'phase'>): Promise<LiveFacts> {
+    if (job.phase === 'QUEUED') {
+      const ahead = await this.#store.ahead(job.id).catch(() => undefined);
+      return ahead === undefined ? {} : { queuePosition: ahead + 1 };
+    }
+    if (job.phase !== 'EXECUTING') return {};
+    const line = await this.#lineOf(job.id);
+    return line === undefined ? {} : { progress: line };
+  }
+
+  async #lineOf(id: string): Promise<string | undefined> {
+    const now = this.#clock.monotonic();
+    let word = this.#words.get(id);
+    if (word === undefined || now - word.asked >= FRESH) {
+      const fresh: Word = { asked: now, line: word?.line, asking: Promise.resolve() };
+      const given = new AbortController();
+      fresh.asking = this.#engine.progress(id, AbortSignal.timeout(FRESH)).then((line) => void (fresh.line = line), () => undefined).finally(() => given.abort());
+      this.#words.set(id, fresh);
+      await Promise.race([fresh.asking, this.#clock.sleep(PATIENCE, given.signal)]);
+      word = fresh;
+    }
+    return word.line;
+  }
+}

@@ -1,0 +1,330 @@
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { Caller } from '../caller.ts';
+import type { Clock, Instant } from '../clock.ts';
+import type { Engine } from '../engine/engine.ts';
+import { GatewayError, isTemporary } from '../errors.ts';
+import type { Job, JobFilter, JobListName, JobSummary, Result } from '../job/job.ts';
+import { TERMINAL_PHASES, type Phase } from '../job/phase.ts';
+import type { Door, Policy } from '../policy/policy.ts';
+import type { Reason, Verdict } from '../policy/verdict.ts';
+import type { CreationKey, EarlierCreation, JobStore } from '../store/job-store.ts';
+import type { ResultStore } from '../store/result-store.ts';
+import { type GivenParameter, parseContainerParameters } from '../task/container-parameters.ts';
+import type { PinnedTask, Task } from '../task/task.ts';
+import type { Admission } from './admission.ts';
+import { own, seen, stoppable } from './job-access.ts';
+import { clampDestruction, clampDuration, type JobLimits } from './limits.ts';
+
+/** What a client asks for when it creates a job. Parameter names are canonical already. */
+export interface CreateRequest {
+  readonly parameters: readonly GivenParameter[];
+  readonly runId?: string;
+  readonly destruction?: Instant;
+  /** Seconds. */
+  readonly executionDuration?: number;
+  /** PHASE=RUN in the creation request. */
+  readonly run: boolean;
+  /** Idempotency-Key: a repeat of the same request is the same job. */
+  readonly key?: CreationKey;
+}
+
+/** What a client may change of a job that exists. */
+export interface JobChanges {
+  readonly parameters?: readonly GivenParameter[];
+  readonly runId?: string;
+  readonly destruction?: Instant;
+  /** Seconds, 0 = unlimited. */
+  readonly executionDuration?: number;
+}
+
+/** A result's bytes; of a job that still writes it, what there is so far. */
+export interface OpenResult {
+  readonly result: Result;
+  readonly content: Readable;
+}
+
+export interface JobServiceParts {
+  readonly store: JobStore;
+  readonly results: ResultStore;
+  readonly engine: Engine;
+  readonly policy: Policy;
+  readonly clock: Clock;
+  readonly limits: JobLimits;
+  /** Called when a job was queued, so that the queue need not wait for its next look. */
+  readonly queued: () => void;
+  /** Called when a job was deleted, so that its remains are removed soon. */
+  readonly removed: () => void;
+  /** Throws Unavailable while the gateway takes no new jobs. */
+  readonly admit: () => void;
+  readonly admission: Admission;
+}
+
+/** Phases in which a time limit can still be changed. */
+const BEFORE_END: readonly Phase[] = ['PENDING', 'QUEUED', 'EXECUTING', 'HELD', 'SUSPENDED', 'UNKNOWN'];
+const BEFORE_ARCHIVE: readonly Phase[] = [...BEFORE_END, 'COMPLETED', 'ERROR', 'ABORTED'];
+
+/** A judgement ends by the deadlines of what it asks: registry, engine, verifier. */
+const UNTIL_ANSWERED = new AbortController().signal;
+
+/**
+ * What clients can do to jobs (UWS 1.1 §2.2). Every method throws NotFound for a job that is not there and Forbidden for
+ * somebody else's (job-access.ts says who may read or end those); the others it throws are named with it. What a method returns
+ * is the job as it is afterwards.
+ */
+export class JobService {
+  readonly #parts: JobServiceParts;
+
+  constructor(parts: JobServiceParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * A new job, PENDING, or QUEUED when `run`; or the one that the same request has made before. Throws Refused (and makes no
+   * job), BadParameter, BadReference, Unavailable, and Conflict when the key came with another request before.
+   */
+  async create(list: JobListName, request: CreateRequest, caller: Caller): Promise<Job> {
+    const { admission, admit, clock, limits, store, queued } = this.#parts;
+    if (request.key !== undefined) {
+      const earlier = await store.createdWith(list, caller.id, request.key.key);
+      if (earlier !== undefined) return this.#repeated(earlier, request.key, caller);
+    }
+    admit();
+    admission.may(caller);
+    const asked = parseContainerParameters(request.parameters);
+    if (request.run && asked === undefined) throw missingImage();
+    const judged = asked === undefined ? undefined : accepted(await this.#judge(asked, caller, 'create'));
+    const creationTime = clock.now();
+    refusePast(request.destruction, creationTime);
+    const job: Job = {
+      id: randomUUID(),
+      list,
+      revision: 1,
+      owner: caller.id,
+      groups: caller.groups,
+      runId: request.runId ?? null,
+      phase: request.run ? 'QUEUED' : 'PENDING',
+      quote: null,
+      creationTime,
+      startTime: null,
+      endTime: null,
+      executionDuration: clampDuration(request.executionDuration, limits),
+      destruction: clampDestruction(request.destruction, creationTime, limits),
+      parameters: request.parameters,
+      task: judged?.task ?? null,
+      decision: judged?.decision ?? null,
+      results: [],
+      error: null,
+      info: {},
+    };
+    const settled = await admission.admit(caller, { create: true, run: request.run, task: job.task });
+    const earlier = await store.create(job, request.key).finally(settled);
+    if (earlier !== undefined && request.key !== undefined) return this.#repeated(earlier, request.key, caller);
+    if (request.run) queued();
+    return job;
+  }
+
+  async get(id: string, caller: Caller): Promise<Job> {
+    return seen(await this.#parts.store.get(id), caller);
+  }
+
+  /** What a cached document of the job needs to be trusted. */
+  async revision(id: string, caller: Caller): Promise<number> {
+    const found = await this.#parts.store.revision(id);
+    if (found !== undefined && found.owner === caller.id && caller.mayRead === undefined) return found.revision;
+    return (await this.get(id, caller)).revision;
+  }
+
+  /** The caller's own jobs, newest first; for operators, where they ask for it, everybody's. */
+  list(filter: Omit<JobFilter, 'owner'>, caller: Caller, everybody = false): AsyncIterable<JobSummary> {
+    if (!everybody) return this.#parts.store.list({ ...filter, owner: caller.id });
+    if (caller.operator === true) return this.#parts.store.list(filter);
+    throw new GatewayError('Forbidden', 'only operators see the jobs of others', { path: 'OWNER' });
+  }
+
+  /**
+   * PHASE=RUN. The policy is asked again: refused now, the job ends in ERROR, so that the client sees why; not to be asked at
+   * present, the job is queued and judged when its turn comes. No effect on a job that is queued or runs already. Throws
+   * BadParameter when a needed parameter is missing, WrongPhase when the job is over.
+   */
+  async run(id: string, caller: Caller): Promise<Job> {
+    const job = own(await this.#parts.store.get(id), caller);
+    if (job.phase === 'QUEUED' || job.phase === 'EXECUTING') return job;
+    if (job.phase !== 'PENDING' && job.phase !== 'HELD') throw wrongPhase('RUN', job);
+    if (job.task === null) throw missingImage();
+    const { admission, clock, store, queued } = this.#parts;
+    admission.may(caller);
+    const verdict = await this.#judgeAgain(job.task, caller);
+    if (verdict?.accepted === false) {
+      const set = { endTime: clock.now(), error: refusal(verdict.reasons), decision: verdict.decision };
+      return (await store.changePhase(id, { from: [job.phase], to: 'ERROR', set })) ?? this.run(id, caller);
+    }
+    const settled = await admission.admit(caller, { create: false, run: true, task: job.task });
+    const moved = await store.changePhase(id, { from: [job.phase], to: 'QUEUED' }).finally(settled);
+    if (moved === undefined) return this.run(id, caller);
+    queued();
+    return moved;
+  }
+
+  /**
+   * PHASE=ABORT: visible at once; the container is stopped afterwards. No effect on a job that is over. Operators may do it to
+   * every job; then, and where there is a message, the job says so as its error.
+   */
+  async abort(id: string, caller: Caller, message?: string): Promise<Job> {
+    const job = stoppable(await this.#parts.store.get(id), caller);
+    if (TERMINAL_PHASES.has(job.phase)) return job;
+    const endTime = Math.max(this.#parts.clock.now(), job.startTime ?? 0);
+    const change = { from: [job.phase], to: 'ABORTED', set: { endTime, quote: null, ...abortedBy(job, caller, message) } } as const;
+    return (await this.#parts.store.changePhase(id, change)) ?? this.abort(id, caller, message);
+  }
+
+  /** Lets the members of these groups, and of no others, read the job. Throws WrongPhase for an archived one. */
+  async share(id: string, caller: Caller, groups: readonly string[]): Promise<Job> {
+    const job = own(await this.#parts.store.get(id), caller);
+    const changed = await this.#parts.store.update(id, BEFORE_ARCHIVE, { sharedWith: groups });
+    if (changed === undefined) throw wrongPhase('sharing', job);
+    return changed;
+  }
+
+  /** A finished result of the caller's own, for a link to it. Throws NotFound, and WrongPhase while it is still written. */
+  async ownResult(id: string, resultId: string, caller: Caller): Promise<Result> {
+    const job = own(await this.#parts.store.get(id), caller);
+    const result = job.results.find((each) => each.id === resultId);
+    if (result === undefined) throw noResult(resultId);
+    if (result.digest === undefined) throw wrongPhase('a link to a result that is still written', job);
+    return result;
+  }
+
+  /** The job is gone for every client at once; what it left behind is removed afterwards. */
+  async delete(id: string, caller: Caller): Promise<void> {
+    own(await this.#parts.store.get(id), caller);
+    await this.#parts.store.delete(id, this.#parts.clock.now());
+    this.#parts.removed();
+  }
+
+  /**
+   * Changes what a client may change, all of it or nothing: the parameters given (all values of each name) and the run id of a
+   * PENDING job, judging the task that results; the time limit until the job is over; the destruction instant; both cut to the
+   * site's. Throws Refused, BadParameter (a destruction in the past, for one), BadReference and WrongPhase.
+   */
+  async change(id: string, caller: Caller, changes: JobChanges): Promise<Job> {
+    const job = own(await this.#parts.store.get(id), caller);
+    const { clock, limits, store } = this.#parts;
+    const phases = changeable(changes);
+    if (!phases.includes(job.phase)) throw wrongPhase('this change', job);
+    refusePast(changes.destruction, clock.now());
+    const update = {
+      ...(await this.#parameterUpdate(job, changes.parameters ?? [], caller)),
+      ...(changes.runId === undefined ? {} : { runId: changes.runId }),
+      ...(changes.destruction === undefined ? {} : { destruction: clampDestruction(changes.destruction, job.creationTime, limits) }),
+      ...(changes.executionDuration === undefined ? {} : { executionDuration: clampDuration(changes.executionDuration, limits) }),
+    };
+    const changed = await store.update(id, phases, update);
+    if (changed !== undefined) return changed;
+    throw wrongPhase('this change', await this.get(id, caller));
+  }
+
+  async #parameterUpdate(job: Job, given: readonly GivenParameter[], caller: Caller): Promise<Partial<Pick<Job, 'parameters' | 'task' | 'decision'>>> {
+    if (given.length === 0) return {};
+    const replaced = new Set(given.map(({ name }) => name.toUpperCase()));
+    const parameters = [...job.parameters.filter(({ name }) => !replaced.has(name.toUpperCase())), ...given];
+    const asked = parseContainerParameters(parameters);
+    if (asked === undefined) return { parameters };
+    this.#parts.admission.may(caller);
+    const { task, decision } = accepted(await this.#judge(asked, caller, 'create'));
+    return { parameters, task, decision };
+  }
+
+  /** One result's bytes, `range` inclusive. Throws NotFound. */
+  async openResult(id: string, resultId: string, caller: Caller, range?: { readonly start: number; readonly end: number }): Promise<OpenResult> {
+    const job = await this.get(id, caller);
+    const result = job.results.find((each) => each.id === resultId);
+    if (result === undefined) throw noResult(resultId);
+    const live = result.size === undefined && (resultId === 'stdout' || resultId === 'stderr');
+    const content = live
+      ? await this.#parts.engine.logs(id, resultId, { follow: false })
+      : await this.#parts.results.read(id, resultId, range);
+    if (content === undefined) throw noResult(resultId);
+    return { result, content };
+  }
+
+  /** The job's output as it is written, from its beginning, until the container is over. Throws NotFound, EngineUnavailable. */
+  async followLog(id: string, stream: 'stdout' | 'stderr', caller: Caller, signal: AbortSignal): Promise<Readable> {
+    await this.get(id, caller);
+    return this.#parts.engine.logs(id, stream, { follow: true, signal });
+  }
+
+  async #repeated(earlier: EarlierCreation, key: CreationKey, caller: Caller): Promise<Job> {
+    if (earlier.fingerprint === key.fingerprint) return this.get(earlier.jobId, caller);
+    throw new GatewayError('Conflict', 'this Idempotency-Key came with another request before', { path: 'Idempotency-Key' });
+  }
+
+  #judge(task: Task, caller: Caller, door: Door): Promise<Verdict> {
+    return this.#parts.policy.evaluate(task, caller, UNTIL_ANSWERED, door);
+  }
+
+  /** The verdict on a task judged before, by its digest; undefined when nobody can judge at present. */
+  async #judgeAgain(task: PinnedTask, caller: Caller): Promise<Verdict | undefined> {
+    try {
+      return await this.#judge(asAsked(task), caller, 'run');
+    } catch (error) {
+      if (isTemporary(error)) return undefined;
+      throw error;
+    }
+  }
+}
+
+/**
+ * A judged task as a question again: the image by the digest that was judged, so that the answer is about the same bytes. Where an
+ * index led to it, by the index's: a signature may be on that.
+ */
+export function asAsked(task: PinnedTask): Task {
+  const { reference: { domain, path, tag }, indexDigest, manifestDigest } = task.image;
+  return {
+    type: 'container',
+    image: { domain, path, ...(tag === undefined ? {} : { tag }), digest: indexDigest ?? manifestDigest },
+    command: task.command,
+    env: task.env,
+    ...task.resources,
+  };
+}
+
+/** What an aborted job says of who ended it: nothing, where its owner did without a word. */
+function abortedBy(job: Job, caller: Caller, message: string | undefined): Partial<Pick<Job, 'error'>> {
+  const who = job.owner === caller.id ? 'aborted' : 'aborted by an operator of this site';
+  if (message === undefined && job.owner === caller.id) return {};
+  return { error: { type: 'fatal', message: message === undefined ? who : `${who}: ${message}` } };
+}
+
+/** A refusal as a job's error. */
+export function refusal(reasons: readonly Reason[]): NonNullable<Job['error']> {
+  return { type: 'fatal', message: `refused by the policy: ${reasons.map(({ text }) => text).join('; ')}` };
+}
+
+function accepted(verdict: Verdict): Extract<Verdict, { accepted: true }> {
+  if (verdict.accepted) return verdict;
+  const [first] = verdict.reasons;
+  throw new GatewayError('Refused', verdict.reasons.map(({ code, text }) => `${code}: ${text}`).join('; '), first === undefined ? {} : { path: first.path });
+}
+
+function missingImage(): GatewayError {
+  return new GatewayError('BadParameter', 'the parameter IMAGE is missing: a job needs it to run', { path: 'IMAGE' });
+}
+
+function noResult(resultId: string): GatewayError {
+  return new GatewayError('NotFound', `the job has no result ${JSON.stringify(resultId.slice(0, 100))}`);
+}
+
+function wrongPhase(what: string, job: Job): GatewayError {
+  return new GatewayError('WrongPhase', `${what} is not possible: the job is ${job.phase}`);
+}
+
+/** The phases in which all of these changes are legal. */
+function changeable(changes: JobChanges): readonly Phase[] {
+  if (changes.parameters !== undefined || changes.runId !== undefined) return ['PENDING'];
+  return changes.executionDuration === undefined ? BEFORE_ARCHIVE : BEFORE_END;
+}
+
+function refusePast(destruction: Instant | undefined, now: Instant): void {
+  if (destruction !== undefined && destruction <= now) throw new GatewayError('BadParameter', 'DESTRUCTION lies in the past', { path: 'DESTRUCTION' });
+}

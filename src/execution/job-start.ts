@@ -1,0 +1,136 @@
+import type { Clock } from '../clock.ts';
+import { type Engine, EngineRefused, type EngineRun } from '../engine/engine.ts';
+import type { Digest } from '../image/digest.ts';
+import type { Image } from '../image/image.ts';
+import type { Reference } from '../image/reference.ts';
+import type { Job, JobError, JobInfo } from '../job/job.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { JobStore } from '../store/job-store.ts';
+import type { PinnedTask } from '../task/task.ts';
+import type { ImagePulls, PullListener } from './image-pulls.ts';
+import type { Guard } from './job-guard.ts';
+import { asAsked, refusal } from './job-service.ts';
+import type { Lease } from './lease.ts';
+import type { Slots } from './slots.ts';
+
+export interface JobStartParts {
+  readonly store: JobStore;
+  readonly engine: Engine;
+  readonly policy: Policy;
+  readonly clock: Clock;
+  readonly lease: Lease;
+  readonly slots: Slots;
+  readonly pulls: ImagePulls;
+  /** The image that a tag names at present; to tell of tags that have moved. */
+  readonly resolveTag: (reference: Reference, signal: AbortSignal) => Promise<Image>;
+}
+
+/** A job whose container has been started. */
+export interface StartedJob {
+  readonly run: EngineRun;
+  readonly task: PinnedTask;
+  readonly decision: Job['decision'];
+  readonly info: JobInfo;
+  /** Whether it was started now, by this try, and not by one before. */
+  readonly now: boolean;
+}
+
+/** The policy's refusal at the last door, or the engine's. */
+export interface RefusedJob {
+  readonly refused: JobError;
+  readonly decision: Job['decision'];
+}
+
+/** Between two updates of a pull's progress in the job (milliseconds). */
+const PROGRESS_INTERVAL = 1_000;
+
+/** How long the look for a moved tag may take (milliseconds): it is news, not a condition. */
+const TAG_DEADLINE = 5_000;
+
+const TOO_LARGE = 'the job needs more than this site now offers to all its jobs together';
+
+const OTHER_PLATFORM = 'the engine now has another platform than the one that the image was judged for';
+
+const UNKNOWN = 'the container engine went down while it was to start the container; whether the program ran is not known, and it must not run twice';
+
+/** Puts one queued job into a container: judged once more, pulled by digest, verified, created, verified, started. */
+export class JobStart {
+  readonly #parts: JobStartParts;
+
+  constructor(parts: JobStartParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Every step finds what an earlier try has done already; with `again` there may have been one, and a container that it has
+   * started is taken as it is, without asking anybody else. Throws EngineUnavailable, EngineRefused, RegistryUnavailable, and
+   * what the guard aborts with.
+   */
+  async start(job: Job, again: boolean, guard: Guard): Promise<StartedJob | RefusedJob> {
+    const { engine, policy, pulls, slots } = this.#parts;
+    const { signal } = guard;
+    if (job.task === null) throw new Error('a job without a task was queued');
+    const earlier = again ? await engine.inspect(job.id, signal) : undefined;
+    if (earlier?.startedAt !== undefined) return { run: earlier, task: job.task, decision: job.decision, info: {}, now: false };
+    if (slots.neverFits(job)) return { refused: { type: 'fatal', message: TOO_LARGE }, decision: job.decision };
+    const verdict = await policy.evaluate(asAsked(job.task), { id: job.owner, groups: job.groups }, signal, 'run');
+    if (!verdict.accepted) return { refused: refusal(verdict.reasons), decision: verdict.decision };
+    const { task, decision } = verdict;
+    // an index holds images for several platforms, and the engine may have become another one's
+    if (task.image.manifestDigest !== job.task.image.manifestDigest) return { refused: { type: 'fatal', message: OTHER_PLATFORM }, decision };
+    const [tag] = await Promise.all([this.#tagNow(task.image, signal), pulls.ensure(task.image, this.#progress(job, signal), signal)]);
+    await mayGoOn(guard);
+    await engine.create(job.id, task, signal);
+    if (!(await this.#mayStart(job, guard))) return { refused: { type: 'transient', message: UNKNOWN }, decision };
+    const run = await engine.start(job.id, signal).catch((error: unknown) => {
+      if (error instanceof EngineRefused) return error;
+      throw error;
+    });
+    if (run instanceof EngineRefused) return { refused: { type: run.temporary ? 'transient' : 'fatal', message: run.message }, decision };
+    return { run, task, decision, info: tag === undefined ? {} : { tagMovedTo: tag }, now: true };
+  }
+
+  /** The intent comes first. False when a start was asked for before, and nobody knows what became of it. */
+  async #mayStart(job: Job, guard: Guard): Promise<boolean> {
+    const { engine, lease, store } = this.#parts;
+    await mayGoOn(guard);
+    const asked = await store.askStart(job.id, lease.holder);
+    if (asked === undefined) {
+      await mayGoOn(guard);
+      throw new Error('a job that was QUEUED is not any more, and not over');
+    }
+    return asked === 'first' || (await engine.mayStartAgain(job.id));
+  }
+
+  /** The digest that the tag names now, if it is another than the one that was judged; undefined also when nobody can say. */
+  async #tagNow(image: Image, signal: AbortSignal): Promise<Digest | undefined> {
+    const { domain, path, tag } = image.reference;
+    if (tag === undefined) return undefined;
+    try {
+      const now = await this.#parts.resolveTag({ domain, path, tag }, AbortSignal.any([signal, AbortSignal.timeout(TAG_DEADLINE)]));
+      return now.manifestDigest === image.manifestDigest ? undefined : now.manifestDigest;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #progress(job: Job, signal: AbortSignal): PullListener {
+    const { clock, lease, store } = this.#parts;
+    let last = -Infinity;
+    return (news) => {
+      if (clock.monotonic() - last < PROGRESS_INTERVAL || signal.aborted) return;
+      last = clock.monotonic();
+      const told = news === 'waiting'
+        ? { message: 'waiting: for other images to be pulled' }
+        : { message: `pulling the image: ${String(news.current)} of ${String(news.total)} bytes`, pull: news };
+      // news for whoever looks: losing one is harmless
+      store.update(job.id, ['QUEUED'], { info: { ...job.info, ...told } }, lease.holder).catch(() => undefined);
+    };
+  }
+}
+
+/** Asked before everything that is done to the engine: the job is still to run, and still ours to run. */
+async function mayGoOn(guard: Guard): Promise<void> {
+  await guard.look();
+  guard.signal.throwIfAborted();
+}

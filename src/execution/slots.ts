@@ -1,0 +1,92 @@
+import type { Job } from '../job/job.ts';
+import type { Resources } from '../task/task.ts';
+
+/** What a site offers to all running jobs together. */
+export interface Offer extends Resources {
+  /** Jobs at once. */
+  readonly slots: number;
+}
+
+interface Taken {
+  readonly owner: string | null;
+  readonly groups: readonly string[];
+  readonly resources: Resources;
+}
+
+/** Whether a job may start beside those that run, whatever there is room for. */
+export type MayStart = (job: Job, running: readonly Taken[]) => boolean;
+
+/** Which jobs run here, and what they were promised: the sum never exceeds the offer by a job that is started. */
+export class Slots {
+  /** Nothing, until the engine has told what it has. */
+  #offer: Offer = { slots: 0, cores: 0, memory: 0 };
+  readonly #taken = new Map<string, Taken>();
+  readonly #mayStart: MayStart;
+
+  /** `mayStart`: quotas; absent = none. */
+  constructor(mayStart: MayStart = () => true) {
+    this.#mayStart = mayStart;
+  }
+
+  /** What can be given from now on. */
+  offer(offer: Offer): void {
+    this.#offer = offer;
+  }
+
+  /** What the site offers altogether. */
+  get total(): Offer {
+    return this.#offer;
+  }
+
+  /** Whether the job could start now without anybody's promise being broken. */
+  fits({ task }: Job): boolean {
+    const free = this.free();
+    return task !== null && free.slots > 0 && task.resources.cores <= free.cores && task.resources.memory <= free.memory;
+  }
+
+  /** Whether the job needs more than there is altogether: the site offers less now than when the job was accepted. */
+  neverFits({ task }: Job): boolean {
+    if (this.#offer.slots === 0) return false;
+    return task !== null && (task.resources.cores > this.#offer.cores || task.resources.memory > this.#offer.memory);
+  }
+
+  /** What is left of the offer. Less than nothing after a restart under a smaller offer. */
+  free(): Offer {
+    let { slots, cores, memory } = this.#offer;
+    for (const { resources } of this.#taken.values()) {
+      slots -= 1;
+      // thousandths: 0.1 + 0.2 must fit into 0.3
+      cores = Math.round((cores - resources.cores) * 1000) / 1000;
+      memory -= resources.memory;
+    }
+    return { slots, cores, memory };
+  }
+
+  take(job: Job): void {
+    this.#taken.set(job.id, { owner: job.owner, groups: job.groups, resources: job.task?.resources ?? { cores: 0, memory: 0 } });
+  }
+
+  release(jobId: string): void {
+    this.#taken.delete(jobId);
+  }
+
+  has(jobId: string): boolean {
+    return this.#taken.has(jobId);
+  }
+
+  /**
+   * The job whose turn it is: of the owners who wait, the one with the fewest jobs running; of his jobs, the one that waits
+   * longest. If it does not fit, nobody else is let past, or a large job would wait for ever behind small ones; one that never
+   * will is let through, to be told so. Whom a quota holds back holds nobody up.
+   */
+  next(queued: readonly Job[]): Job | undefined {
+    const running = new Map<string | null, number>();
+    for (const { owner } of this.#taken.values()) running.set(owner, (running.get(owner) ?? 0) + 1);
+    let best: Job | undefined;
+    for (const job of queued) {
+      if (!this.#mayStart(job, [...this.#taken.values()])) continue;
+      if (best === undefined || (running.get(job.owner) ?? 0) < (running.get(best.owner) ?? 0)) best = job;
+    }
+    return best !== undefined && (this.fits(best) || this.neverFits(best)) ? best : undefined;
+  }
+}

@@ -1,0 +1,143 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ANONYMOUS } from '../../src/caller.ts';
+import type { Clock } from '../../src/clock.ts';
+import { Execution, type ExecutionParts } from '../../src/execution/execution.ts';
+import type { Job } from '../../src/job/job.ts';
+import type { Phase } from '../../src/job/phase.ts';
+import { createLogger } from '../../src/logger.ts';
+import type { Policy } from '../../src/policy/policy.ts';
+import type { Reason, Verdict } from '../../src/policy/verdict.ts';
+import type { JobStore } from '../../src/store/job-store.ts';
+import { FileResultStore } from '../../src/store/file-result-store.ts';
+import { SqliteDatabase } from '../../src/store/sqlite-database.ts';
+import { SqliteJobStore } from '../../src/store/sqlite-job-store.ts';
+import type { Task } from '../../src/task/task.ts';
+import { PINNED_TASK } from './jobs.ts';
+import { MemoryEngine } from './memory-engine.ts';
+
+const HASH = `sha256:${'9'.repeat(64)}` as const;
+
+/** Accepts every image as it is, until told to refuse; what would be judged stands in `PINNED_TASK`. */
+export class YesPolicy implements Policy {
+  refusal: Reason | undefined;
+  /** What goes wrong when it is asked about a task; undefined = nothing. */
+  outage: Error | ((task: Task) => Error | undefined) | undefined;
+  asked = 0;
+
+  async evaluate(task: Task): Promise<Verdict> {
+    this.asked += 1;
+    const outage = typeof this.outage === 'function' ? this.outage(task) : this.outage;
+    if (outage !== undefined) throw outage;
+    const decision = { id: 'd1', at: 0, policy: HASH, rule: 'yes' };
+    if (this.refusal !== undefined) return { accepted: false, reasons: [this.refusal], decision };
+    const { cores = 1, memory = 2 ** 28, image, command, env } = task;
+    const digest = image.digest ?? PINNED_TASK.image.manifestDigest;
+    return { accepted: true, decision, task: { ...PINNED_TASK, command, env, resources: { cores, memory }, image: { ...PINNED_TASK.image, reference: image, manifestDigest: digest } } };
+  }
+
+  general(): readonly Reason[] {
+    return this.refusal === undefined ? [] : [this.refusal];
+  }
+}
+
+export const LIMITS = {
+  executionDuration: { default: 3600, max: 86_400 },
+  lifetime: { default: 604_800, max: 2_592_000 },
+  grace: 10,
+  resultBytes: 10_000,
+  resultFiles: 5,
+};
+
+/** The execution of jobs on a real store in a folder of its own and a memory engine, restartable. */
+export class TestExecution {
+  readonly folder: string;
+  readonly engine: MemoryEngine;
+  readonly policy = new YesPolicy();
+  readonly results: FileResultStore;
+  readonly clock: Clock;
+  readonly #overrides: Partial<ExecutionParts>;
+  readonly #wrap: (store: JobStore) => JobStore;
+  store!: SqliteJobStore;
+  execution!: Execution;
+
+  /** `wrap`: what the execution gets for its store. */
+  constructor(clock: Clock, overrides: Partial<ExecutionParts> = {}, wrap: (store: JobStore) => JobStore = (store) => store, on?: TestExecution) {
+    this.clock = clock;
+    this.folder = on?.folder ?? mkdtempSync(join(tmpdir(), 'pratique-execution-'));
+    this.engine = on?.engine ?? new MemoryEngine(clock);
+    this.results = new FileResultStore(join(this.folder, 'results'));
+    this.#overrides = overrides;
+    this.#wrap = wrap;
+  }
+
+  /** A second process on the same store and engine. To be stopped, not removed. */
+  another(): TestExecution {
+    return new TestExecution(this.clock, this.#overrides, undefined, this);
+  }
+
+  /** A process starts on what the last one left. */
+  async start(): Promise<void> {
+    this.store = new SqliteJobStore(new SqliteDatabase(join(this.folder, 'jobs.db')));
+    this.execution = this.#make();
+    await this.execution.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.execution.stop();
+    await this.store.close();
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  /** A job that was created with PHASE=RUN. */
+  run(fields: { readonly executionDuration?: number } = {}): Promise<Job> {
+    return this.execution.service.create('docker', { parameters: [{ name: 'IMAGE', value: 'registry.test/tools/one:1' }], run: true, ...fields }, ANONYMOUS);
+  }
+
+  get(id: string): Promise<Job> {
+    return this.execution.service.get(id, ANONYMOUS);
+  }
+
+  /** Resolves with the job once `holds` is true of it. */
+  async until(id: string, holds: (job: Job) => boolean): Promise<Job> {
+    for (;;) {
+      const changed = new Promise<void>((resolve) => {
+        const stop = this.execution.watch.subscribe(id, () => {
+          stop();
+          resolve();
+        });
+      });
+      const job = await this.store.get(id);
+      if (job !== undefined && holds(job)) return job;
+      await changed;
+    }
+  }
+
+  inPhase(id: string, phase: Phase): Promise<Job> {
+    return this.until(id, (job) => job.phase === phase);
+  }
+
+  #make(): Execution {
+    return new Execution({
+      store: this.#wrap(this.store),
+      results: this.results,
+      engine: this.engine,
+      policy: this.policy,
+      clock: this.clock,
+      logger: createLogger('silent'),
+      limits: LIMITS,
+      archive: 0,
+      // longer than any test's leap in time: a process that sleeps through its lease has lost it
+      lease: 1e9,
+      pulls: { atOnce: 3, timeout: 1800 },
+      offer: async () => ({ slots: 4, cores: 4, memory: 2 ** 32 }),
+      resolveTag: async (reference) => ({ ...PINNED_TASK.image, reference }),
+      ...this.#overrides,
+    });
+  }
+}

@@ -1,0 +1,102 @@
+import { expect } from 'chai';
+import { GatewayError } from '../../../src/errors.ts';
+import { Lease, LeaseLost } from '../../../src/execution/lease.ts';
+import type { JobStore } from '../../../src/store/job-store.ts';
+import { jobWith } from '../../support/jobs.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { TestExecution } from '../../support/execution.ts';
+
+describe('leases', () => {
+  const LENGTH = 10_000;
+  let clock: FakeClock;
+  let test: TestExecution;
+
+  beforeEach(async () => {
+    clock = new FakeClock();
+    test = new TestExecution(clock);
+    await test.start();
+  });
+  afterEach(() => test.remove());
+
+  const leaseOf = (holder: string, store: JobStore = test.store): Lease => new Lease({ store, clock, holder, length: LENGTH });
+
+  /** A job that `holder` has claimed. */
+  async function claimedBy(holder: string): Promise<string> {
+    const job = jobWith({ phase: 'QUEUED', destruction: null });
+    await test.store.create(job);
+    await test.store.claim(job.id, holder, clock.now());
+    return job.id;
+  }
+
+  it('holds while it is renewed, and no longer than its length after the last heartbeat began', async () => {
+    test.execution.drain();
+    const lease = leaseOf('a');
+    await lease.renew();
+    const id = await claimedBy('a');
+    clock.advance(LENGTH - 1);
+    expect(await lease.holds(id)).to.equal(true);
+    await lease.renew();
+    clock.advance(LENGTH);
+    expect(await lease.holds(id)).to.equal(false);
+    expect(await lease.mustHold(id).catch((error: unknown) => error)).to.be.instanceOf(LeaseLost);
+  });
+
+  it('is lost with the job that somebody else has taken over', async () => {
+    test.execution.drain();
+    const [a, b] = [leaseOf('a'), leaseOf('b')];
+    await a.renew();
+    const id = await claimedBy('a');
+    clock.advance(LENGTH);
+    await b.renew();
+    expect(await test.store.claim(id, 'b', clock.now())).not.to.equal(undefined);
+    await a.renew();
+    expect([await a.holds(id), await b.holds(id)]).to.deep.equal([false, true]);
+  });
+
+  for (const step of [3_600_000, -3_600_000]) {
+    it(`neither ends nor lasts longer for its holder when the clock is put ${step > 0 ? 'forward' : 'back'}`, async () => {
+      test.execution.drain();
+      const lease = leaseOf('a');
+      await lease.renew();
+      const id = await claimedBy('a');
+      clock.step(step);
+      expect(await lease.holds(id)).to.equal(true);
+      clock.advance(LENGTH);
+      expect(await lease.holds(id)).to.equal(false);
+    });
+  }
+
+  it('a gateway that cannot store its heartbeats lets its jobs go, and touches none that another has taken over', async () => {
+    let full = false;
+    const first = new TestExecution(clock, { lease: LENGTH / 1000 }, (store) => new Proxy(store, {
+      get(target, name) {
+        if (name === 'heartbeat' && full) return () => Promise.reject(new GatewayError('Unavailable', 'full'));
+        const member: unknown = Reflect.get(target, name);
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    }));
+    await first.start();
+    const { id } = await first.run();
+    await first.inPhase(id, 'EXECUTING');
+    await first.engine.whenCalled('wait', id);
+    full = true;
+    const second = first.another();
+    await second.start();
+    for (let i = 0; i < 12; i += 1) {
+      clock.advance(LENGTH / 5);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    while (first.engine.calls.filter(({ call, jobId }) => call === 'wait' && jobId === id).length < 2) {
+      clock.advance(LENGTH / 5);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    first.engine.finish(id, { code: 0, stdout: 'kept' });
+    const job = await second.inPhase(id, 'COMPLETED');
+    expect(job.error).to.equal(null);
+    await first.engine.whenCalled('remove', id);
+    expect(first.engine.calls.filter(({ call, jobId }) => ['stop', 'remove', 'outputs'].includes(call) && jobId === id).map(({ call }) => call)).to.deep.equal(['outputs', 'remove']);
+    expect(first.engine.starts(id)).to.equal(1);
+    await second.stop();
+    await first.remove();
+  });
+});

@@ -1,0 +1,140 @@
+import { expect } from 'chai';
+import { type EngineState, RECOVERY, type RecoveryAction, type StoreState } from '../../../src/execution/recovery-table.ts';
+import type { Phase } from '../../../src/job/phase.ts';
+import { SqliteDatabase } from '../../../src/store/sqlite-database.ts';
+import { SqliteJobStore } from '../../../src/store/sqlite-job-store.ts';
+import { PINNED_TASK, jobWith } from '../../support/jobs.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { TestExecution } from '../../support/execution.ts';
+
+const ENGINE_STATES: readonly EngineState[] = ['none', 'created', 'running', 'exited'];
+
+/** What must be true in the end of a job that a dead gateway left so: its phase, and whether a container of it is there. */
+const END: Readonly<Record<RecoveryAction, { readonly phase?: Phase; readonly container: boolean }>> = {
+  leave: { container: false },
+  queue: { phase: 'EXECUTING', container: true },
+  adopt: { phase: 'COMPLETED', container: false },
+  lost: { phase: 'ERROR', container: false },
+  finish: { phase: 'ABORTED', container: false },
+  remove: { container: false },
+};
+
+describe('recovery: store x engine', () => {
+  let clock: FakeClock;
+  let test: TestExecution;
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    test = new TestExecution(clock);
+  });
+  afterEach(() => test.remove());
+
+  const signal = new AbortController().signal;
+
+  /** Leaves the engine and the store as a process that was killed would. */
+  async function leave(store: StoreState, engine: EngineState): Promise<string> {
+    const deleted = store === 'DELETED';
+    const phase = deleted || store === 'nothing' ? 'EXECUTING' : store;
+    const job = jobWith({ phase, startTime: phase === 'EXECUTING' ? clock.now() : null, creationTime: clock.now(), destruction: clock.now() + 1e9 });
+    await test.start();
+    await test.stop();
+    const left = new SqliteJobStore(new SqliteDatabase(`${test.folder}/jobs.db`));
+    await left.create(job);
+    if (deleted || store === 'nothing') await left.delete(job.id, clock.now());
+    if (store === 'nothing') await left.forget(job.id);
+    await left.close();
+    if (engine !== 'none') {
+      await test.engine.ensureImage(PINNED_TASK.image, () => undefined, signal);
+      await test.engine.create(job.id, PINNED_TASK, signal);
+      if (engine !== 'created') await test.engine.start(job.id, signal);
+      if (engine === 'exited') test.engine.finish(job.id, { code: 0, stdout: 'kept' });
+    }
+    return job.id;
+  }
+
+  for (const store of Object.keys(RECOVERY) as StoreState[]) {
+    for (const engine of ENGINE_STATES) {
+      const action = RECOVERY[store][engine];
+      it(`${store} x ${engine} -> ${action}`, async () => {
+        const id = await leave(store, engine);
+        const startsBefore = test.engine.starts(id);
+        await test.start();
+        // a pass of recovery is over when the next is waited for
+        await clock.whenSleepingUntil(clock.now() + 10_000);
+        const end = END[action];
+        if (action === 'adopt' && engine === 'running') {
+          await test.until(id, ({ phase }) => phase === 'EXECUTING');
+          await test.engine.whenCalled('wait', id);
+          test.engine.finish(id, { code: 0, stdout: 'kept' });
+        }
+        if (end.phase !== undefined) await test.inPhase(id, end.phase);
+        if (action === 'adopt') await test.engine.whenCalled('remove', id);
+        if (action === 'finish') await test.until(id, ({ results }) => results.some((result) => result.id === 'stdout'));
+        if (action === 'finish') await test.engine.whenCalled('remove', id);
+        expect(test.engine.jobs().includes(id), 'a container is there').to.equal(action === 'leave' ? engine !== 'none' : end.container);
+        const restarted = test.engine.starts(id) - startsBefore;
+        expect(restarted, 'started again').to.equal(action === 'queue' ? 1 : 0);
+        if (action === 'leave' || action === 'remove') {
+          const phase = (await test.store.get(id))?.phase;
+          expect(phase).to.equal(store === 'DELETED' || store === 'nothing' ? undefined : store);
+        }
+      });
+    }
+  }
+
+  it('decides nothing while the engine does not answer', async () => {
+    const id = await leave('EXECUTING', 'running');
+    test.engine.disconnect();
+    await test.start();
+    await clock.whenSleepingUntil(clock.now() + 1000);
+    expect((await test.get(id)).phase).to.equal('EXECUTING');
+    test.engine.reconnect();
+    clock.advance(1000);
+    await test.engine.whenCalled('wait', id);
+    test.engine.finish(id, { code: 0 });
+    await test.inPhase(id, 'COMPLETED');
+  });
+
+  it('leaves jobs to a gateway that is alive, and takes them over when it is not', async () => {
+    await test.start();
+    const { id } = await test.run();
+    await test.inPhase(id, 'EXECUTING');
+    await test.engine.whenCalled('wait', id);
+    const first = test.execution;
+    const firstStore = test.store;
+    await test.start();
+    await clock.whenSleepingUntil(clock.now() + 10_000);
+    expect(test.engine.calls.filter((made) => made.call === 'wait' && made.jobId === id)).to.have.length(1);
+    await first.stop();
+    await firstStore.close();
+    clock.advance(10_000);
+    await test.engine.whenCalled('wait', id);
+    test.engine.finish(id, { code: 0 });
+    await test.inPhase(id, 'COMPLETED');
+    expect(test.engine.starts(id)).to.equal(1);
+  });
+
+  it('ends a job that ran over its limit while nobody watched', async () => {
+    await test.start();
+    const { id } = await test.run({ executionDuration: 20 });
+    await test.inPhase(id, 'EXECUTING');
+    await test.stop();
+    clock.advance(40_000);
+    await test.start();
+    const job = await test.inPhase(id, 'ABORTED');
+    expect(job.error?.message).to.contain('20 s');
+    await test.engine.whenCalled('remove', id);
+  });
+
+  it('destroys at start what was due meanwhile', async () => {
+    await test.start();
+    const { id, creationTime } = await test.run();
+    await test.inPhase(id, 'EXECUTING');
+    await test.stop();
+    clock.advance(604_800_000 + 1);
+    expect(clock.now()).to.be.greaterThan(creationTime);
+    await test.start();
+    await test.engine.whenCalled('remove', id);
+    expect(await test.store.get(id)).to.equal(undefined);
+  });
+});
