@@ -1,0 +1,60 @@
+import type { Caller } from '../caller.ts';
+import type { Door, Policy } from '../policy/policy.ts';
+import type { Reason, Verdict } from '../policy/verdict.ts';
+import type { Resources, Task } from '../task/task.ts';
+import { formatSize } from '../task/units.ts';
+import type { QuotaConfig } from './quota-config.ts';
+import { type Scope, scopesOf } from './quota-scope.ts';
+
+export interface CallerPolicyParts {
+  readonly judge: Policy;
+  readonly quotas: QuotaConfig;
+  /** Whether anonymous callers are told why the answer is no. */
+  readonly reasons: boolean;
+}
+
+const NOT_TOLD: Reason = { code: 'caller.anonymous', path: '', text: 'this site does not take this from anonymous callers, nor tell them more; sign in' };
+
+/**
+ * The judge of a site, seen by one caller: what the caller's quota does not allow a single job is refused as what a rule does not
+ * allow, so that /accepts says the same as the creation; and strangers learn no more than the site wants.
+ */
+export class CallerPolicy implements Policy {
+  readonly #parts: CallerPolicyParts;
+
+  constructor(parts: CallerPolicyParts) {
+    this.#parts = parts;
+  }
+
+  async evaluate(task: Task, caller: Caller, signal: AbortSignal, door?: Door): Promise<Verdict> {
+    const { judge, quotas } = this.#parts;
+    const scopes = scopesOf(quotas, { owner: caller.id, groups: caller.groups });
+    const verdict = await judge.evaluate(task, caller, signal, door);
+    if (!verdict.accepted) return { ...verdict, reasons: this.#told(verdict.reasons, caller), ...(verdict.offered === undefined ? {} : { offered: within(verdict.offered, scopes) }) };
+    const reasons = tooLarge(verdict.task.resources, scopes);
+    if (reasons.length === 0) return verdict;
+    return { accepted: false, reasons: this.#told(reasons, caller), decision: verdict.decision, offered: within(verdict.task.resources, scopes) };
+  }
+
+  general(caller: Caller): readonly Reason[] {
+    return this.#told(this.#parts.judge.general(caller), caller);
+  }
+
+  #told(reasons: readonly Reason[], caller: Caller): readonly Reason[] {
+    return caller.id === null && !this.#parts.reasons && reasons.length > 0 ? [NOT_TOLD] : reasons;
+  }
+}
+
+function tooLarge({ cores, memory }: Resources, scopes: readonly Scope[]): readonly Reason[] {
+  return scopes.flatMap(({ who, limits }) => [
+    ...(cores > (limits.cores ?? Infinity) ? [{ code: 'resources.cores', path: 'resources.cores', text: `more cores than the quota gives: ${who} ${String(limits.cores)} at most` }] : []),
+    ...(memory > (limits.memory ?? Infinity) ? [{ code: 'resources.memory', path: 'resources.memory', text: `more memory than the quota gives: ${who} ${formatSize(limits.memory ?? 0)} at most` }] : []),
+  ]);
+}
+
+function within({ cores, memory }: Resources, scopes: readonly Scope[]): Resources {
+  return {
+    cores: Math.min(cores, ...scopes.map(({ limits }) => limits.cores ?? Infinity)),
+    memory: Math.min(memory, ...scopes.map(({ limits }) => limits.memory ?? Infinity)),
+  };
+}

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { parseCores, parseSize } from '../task/units.ts';
+
+const count = z.int().min(0).max(1_000_000);
+const cores = z.union([z.string(), z.number()]).transform((value, context) => {
+  const number = parseCores(String(value));
+  if (number !== undefined) return number;
+  context.addIssue({ code: 'custom', message: 'must be a number of cores such as 2 or 0.5' });
+  return z.NEVER;
+});
+const size = z.string().transform((text, context) => {
+  const bytes = parseSize(text);
+  if (bytes !== undefined) return bytes;
+  context.addIssue({ code: 'custom', message: 'must be a size with its unit such as 512M or 2G' });
+  return z.NEVER;
+});
+
+/** What can be limited for one owner and for all members of a group together. Absent = without limit. */
+const shared = {
+  queued: count.optional().meta({ description: 'Jobs that wait. One more is 429.' }),
+  running: count.optional().meta({ description: 'Jobs that run at once; others wait in the queue and hold nobody up.' }),
+  cores: cores.optional().meta({ description: 'Cores of all running jobs together. A job that asks for more is 403.' }),
+  memory: size.optional().meta({ description: 'Memory of all running jobs together. A job that asks for more is 403.' }),
+  questions: count.optional().meta({ description: 'Questions to /accepts and judgements of jobs in a minute. One more is 429.' }),
+  images: count.optional().meta({ description: 'Different images run within 24 hours. One more is 429.' }),
+};
+
+const owner = z.strictObject({
+  jobs: count.optional().meta({ description: 'Jobs that are kept, those that are over included. One more is 403.' }),
+  results: size.optional().meta({ description: 'Results that are kept of all jobs. Who has as much can create and run no more: 403.' }),
+  ...shared,
+});
+
+/** The section `quotas`. */
+export const quotaSchema = z
+  .strictObject({
+    owner: owner.prefault({}).meta({ description: 'Of each owner, where nothing else is said.' }),
+    anonymous: owner.optional().meta({ description: 'Of all anonymous callers together; questions of each address. Default: as of one owner.' }),
+    tiers: z
+      .array(owner.extend({ groups: z.array(z.string().min(1).max(2048)).min(1).max(100) }))
+      .max(100)
+      .default([])
+      .meta({ description: 'Of each owner in one of these groups, instead of `owner`; the first tier that fits counts.' }),
+    groups: z
+      .array(z.strictObject({ group: z.string().min(1).max(2048), ...shared }))
+      .max(1000)
+      .default([])
+      .meta({ description: 'Of all members of a group together.' }),
+  })
+  .prefault({});
+
+/** The parsed `quotas` section. */
+export type QuotaConfig = z.output<typeof quotaSchema>;
+/** Limits of one owner. Sizes in bytes. */
+export type OwnerLimits = QuotaConfig['owner'];
+/** Limits of a group. */
+export type GroupLimits = Omit<QuotaConfig['groups'][number], 'group'>;

@@ -1,0 +1,49 @@
+import { expect } from 'chai';
+import { ANONYMOUS, type Caller } from '../../../src/caller.ts';
+import { CallerPolicy } from '../../../src/quota/caller-policy.ts';
+import { quotaSchema } from '../../../src/quota/quota-config.ts';
+import { JudgedSite, taskFor } from '../../support/site-policy.ts';
+
+const POLICY = `
+rules:
+  - { name: open, images: ["registry.test/open/**"] }
+  - { name: members, images: ["registry.test/members/**"], groups: ["urn:mace:egi.eu:group:vespa#aai.egi.eu"] }
+`;
+const member: Caller = { id: 'egi:ada', groups: ['urn:mace:egi.eu:group:vespa:role=member#aai.egi.eu'] };
+const other: Caller = { id: 'egi:bob', groups: ['urn:mace:egi.eu:group:vespa2:role=member#aai.egi.eu'] };
+
+describe('the judge as one caller sees it', () => {
+  const site = new JudgedSite();
+  before(async () => {
+    for (const name of ['open', 'members']) site.registry.put(`registry.test/${name}/one:1`, { layers: ['a'] });
+    await site.start(POLICY);
+  });
+
+  const policy = (quotas: unknown = {}, reasons = true): CallerPolicy => new CallerPolicy({ judge: site.policy, quotas: quotaSchema.parse(quotas), reasons });
+  const answer = async (judge: CallerPolicy, image: string, caller: Caller, more: object = {}): Promise<string> => {
+    const verdict = await judge.evaluate(taskFor(image, more), caller, AbortSignal.timeout(10_000), 'create');
+    return verdict.accepted ? 'yes' : `${verdict.reasons.map(({ code }) => code).join(' ')}${verdict.offered === undefined ? '' : ` ${String(verdict.offered.cores)}`}`;
+  };
+
+  it('asks rules with the groups of the caller, by structure', async () => {
+    expect(await answer(policy(), 'registry.test/members/one:1', member)).to.equal('yes');
+    expect(await answer(policy(), 'registry.test/members/one:1', other)).to.equal('image.not-listed');
+    expect(await answer(policy(), 'registry.test/members/one:1', ANONYMOUS)).to.equal('image.not-listed');
+  });
+
+  it('refuses what a quota never gives, with what it gives', async () => {
+    const judge = policy({ owner: { cores: 2 }, anonymous: { cores: 0.5 } });
+    expect(await answer(judge, 'registry.test/open/one:1', member, { cores: 2 })).to.equal('yes');
+    expect(await answer(judge, 'registry.test/open/one:1', member, { cores: 3 })).to.equal('resources.cores 2');
+    expect(await answer(judge, 'registry.test/open/one:1', ANONYMOUS, { cores: 1 })).to.equal('resources.cores 0.5');
+    expect(await answer(judge, 'registry.test/open/one:1', member, { cores: 100 })).to.equal('resources.cores 2');
+  });
+
+  it('tells strangers no more than the site wants', async () => {
+    expect(await answer(policy({}, false), 'registry.test/members/one:1', ANONYMOUS)).to.equal('caller.anonymous');
+    expect(await answer(policy({}, false), 'registry.test/nowhere/one:1', ANONYMOUS)).to.equal('caller.anonymous');
+    expect(await answer(policy({}, false), 'registry.test/open/one:1', ANONYMOUS)).to.equal('yes');
+    expect(await answer(policy({}, false), 'registry.test/nowhere/one:1', other)).to.equal('image.not-listed');
+    expect(policy({}, false).general(ANONYMOUS)).to.deep.equal([]);
+  });
+});
