@@ -1,0 +1,38 @@
+import type { LiveFacts } from '../execution/job-progress.ts';
+import { formatInstant } from '../job/instant.ts';
+import type { Job } from '../job/job.ts';
+
+/** The namespace of what we put into jobInfo. No name in it is a name of UWS: clients read those wherever they stand (uws.md 2.4). */
+export const JOB_INFO_NAMESPACE = 'https://pratique.dev/ns/job/1.0';
+
+/** Facts about a job that UWS has no element for, by name; absent ones are left out. The same in XML and JSON. */
+export type JobFacts = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+/** What jobInfo tells of a job. */
+export function factsOf(job: Job, live: LiveFacts = {}): JobFacts {
+  const { task, decision, info } = job;
+  return present({
+    activity: info.message,
+    queuePosition: live.queuePosition,
+    pulledBytes: info.pull?.current,
+    pullBytes: info.pull?.total,
+    progress: live.progress,
+    imageDigest: task?.image.manifestDigest,
+    configDigest: task?.image.configDigest,
+    baseName: decision?.base?.name,
+    baseDigest: decision?.base?.digest,
+    rule: decision?.rule,
+    decisionId: decision?.id,
+    decidedAt: decision === null ? undefined : formatInstant(decision.at),
+    sharedWith: job.sharedWith === undefined || job.sharedWith.length === 0 ? undefined : job.sharedWith,
+    tagMovedTo: info.tagMovedTo,
+    exitCode: info.exitCode,
+    signal: info.signal,
+    outOfMemory: info.outOfMemory,
+    warnings: info.warnings === undefined || info.warnings.length === 0 ? undefined : info.warnings,
+  });
+}
+
+function present(facts: Readonly<Record<string, JobFacts[string] | undefined>>): JobFacts {
+  return Object.fromEntries(Object.entries(facts).filter((fact): fact is [string, JobFacts[string]] => fact[1] !== undefined));
+}

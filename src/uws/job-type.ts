@@ -1,0 +1,90 @@
+import type { JobLimits } from '../execution/limits.ts';
+import { CONTAINER_PARAMETERS, type ParameterDescription } from '../task/container-parameters.ts';
+import { formatSize } from '../task/units.ts';
+import { type JsonSchema, published } from '../http/openapi.ts';
+import { REQUEST_DOCUMENTS } from './request-documents.ts';
+
+/** What a site gives a job that says nothing, and the most it gives. */
+export interface JobTypeParts {
+  /** Absolute URL of the job list. */
+  readonly url: string;
+  readonly limits: Pick<JobLimits, 'executionDuration' | 'lifetime'>;
+  readonly defaults: { readonly cores: number; readonly memory: number };
+}
+
+const HOST = '(?:localhost|(?:[a-z0-9]+(?:-[a-z0-9]+)*\\.)+[a-z]{2,20})(?::[1-9]\\d{0,3})?/';
+const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const TAG_AND_DIGEST = '(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?';
+
+/** What XML can hold, not taken for the name of an upload; short enough in any encoding. */
+const TEXT: JsonSchema = { type: 'string', maxLength: 32_000, pattern: '^(?!param:)[\\t\\n\\r\\u0020-\\ud7ff\\ue000-\\ufffd\\u{10000}-\\u{10ffff}]*$' };
+
+/** Values as their parsers take them, a little less at the edges; a test holds that every document that fits is accepted. */
+const VALUES: Readonly<Record<string, JsonSchema>> = {
+  IMAGE: { type: 'string', maxLength: 200, pattern: `^(?:${HOST}${COMPONENT}|[a-z0-9]+(?:[_-][a-z0-9]+)*)(?:/${COMPONENT})*${TAG_AND_DIGEST}$` },
+  COMMAND: { allOf: [TEXT, { type: 'string', pattern: '^(?:[^\'"\\\\]|\\\\[^]|\'[^\']*\'|"(?:[^"\\\\]|\\\\[^])*")*$' }] },
+  CORES: { anyOf: [{ type: 'string', pattern: '^(?:[1-9]\\d{0,5}(?:\\.\\d{1,3})?|0\\.(?:[1-9]\\d{0,2}|0[1-9]\\d?|00[1-9]))$' }, { type: 'number', minimum: 0.001, maximum: 999_999, multipleOf: 0.001 }] },
+  MEMORY: { type: 'string', pattern: '^(?:[1-9]\\d{0,3}[KMG]|[1-9]\\d{0,2}T)(?:i?B)?$' },
+};
+
+/** The environment variables of a container: any number of parameters of this name. */
+const ENVIRONMENT_NAME = '^ENV\\.[A-Za-z_][A-Za-z0-9_]{0,127}$';
+
+/** The parameters of the list, by name, as JSON Schema. */
+export function parametersJsonSchema(parts: JobTypeParts): JsonSchema {
+  const plain = CONTAINER_PARAMETERS.filter(({ name }) => !name.startsWith('ENV.'));
+  const environment = CONTAINER_PARAMETERS.find(({ name }) => name.startsWith('ENV.'));
+  return {
+    type: 'object',
+    properties: Object.fromEntries(plain.map((parameter) => [parameter.name, parameterSchema(parameter, parts)])),
+    patternProperties: { [ENVIRONMENT_NAME]: { ...TEXT, description: environment?.description ?? '' } },
+    additionalProperties: false,
+    description: 'Names are the same in any letter case. COMMAND and ARG exclude each other.',
+    not: { required: ['COMMAND', 'ARG'] },
+  };
+}
+
+/** What a creation looks like in JSON: the document to POST to the list. */
+export function creationJsonSchema(parts: JobTypeParts): JsonSchema {
+  const { properties, ...rest } = published(REQUEST_DOCUMENTS.creation, 'input') as { properties: Record<string, JsonSchema> };
+  return { ...rest, properties: { ...properties, parameters: parametersJsonSchema(parts) } };
+}
+
+/** `/jobtypes/{name}`: inputs and outputs as OGC API – Processes describes them, and the schema of a creation. */
+export function jobType(name: string, parts: JobTypeParts): JsonSchema {
+  return {
+    id: name,
+    title: 'A container',
+    description: 'Runs one container image, once. Every file that it leaves below /output is a result.',
+    standardID: 'ivo://ivoa.net/std/UWS#rest-1.1',
+    jobs: parts.url,
+    inputs: Object.fromEntries(CONTAINER_PARAMETERS.map((parameter) => [parameter.name, input(parameter, parts)])),
+    outputs: {
+      stdout: { schema: { type: 'string', contentMediaType: 'text/plain' }, description: 'what the container writes; readable while it runs' },
+      stderr: { schema: { type: 'string', contentMediaType: 'text/plain' }, description: 'what it complains of; readable while it runs' },
+      '*': { schema: { contentEncoding: 'binary' }, description: 'each regular file below /output, under its path there' },
+    },
+    executionDuration: { unit: 's', ...parts.limits.executionDuration },
+    lifetime: { unit: 's', ...parts.limits.lifetime },
+    schema: { $schema: 'https://json-schema.org/draft/2020-12/schema', ...creationJsonSchema(parts) },
+  };
+}
+
+function input(parameter: ParameterDescription, parts: JobTypeParts): JsonSchema {
+  const { name, description, unit, required, multiple, example } = parameter;
+  return {
+    description,
+    schema: parameterSchema(parameter, parts),
+    minOccurs: required ? 1 : 0,
+    maxOccurs: multiple || name.startsWith('ENV.') ? 'unbounded' : 1,
+    ...(unit === undefined ? {} : { unit }),
+    example,
+  };
+}
+
+function parameterSchema({ name, description, unit, multiple, example }: ParameterDescription, { defaults }: JobTypeParts): JsonSchema {
+  const standard: Readonly<Record<string, unknown>> = { CORES: defaults.cores, MEMORY: formatSize(defaults.memory) };
+  const value = VALUES[name] ?? TEXT;
+  const about = { description, examples: [example], ...(unit === undefined ? {} : { unit }), ...(name in standard ? { default: standard[name] } : {}) };
+  return multiple ? { ...about, anyOf: [value, { type: 'array', items: value }] } : { ...value, ...about };
+}

@@ -1,0 +1,43 @@
+import type { Clock } from '../clock.ts';
+import type { JobProgress } from '../execution/job-progress.ts';
+import type { JobService } from '../execution/job-service.ts';
+import type { JobWatch } from '../execution/job-watch.ts';
+import type { JobListName } from '../job/job.ts';
+import type { Logger } from '../logger.ts';
+import { JobDocuments } from './job-documents.ts';
+import { JobUrls } from './urls.ts';
+import type { ResultLinks } from './result-link.ts';
+import { type WaitLimits, Waiting } from './wait.ts';
+
+/** What the UWS face of one job list is made from. */
+export interface UwsOptions {
+  readonly list: JobListName;
+  /** The gateway's public URL: the only source of every Location and href. */
+  readonly baseUrl: string;
+  readonly service: JobService;
+  readonly watch: JobWatch;
+  /** Absent = nothing is told of how far jobs are. */
+  readonly progress?: JobProgress;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly wait: WaitLimits;
+  /** Bytes of a request body at most. */
+  readonly bodyLimit: number;
+  /** Absent = nobody can make links to results. */
+  readonly links?: ResultLinks;
+}
+
+/** What the operations of one job list work with. */
+export interface UwsParts extends UwsOptions {
+  readonly urls: JobUrls;
+  /** To be closed at shutdown, before the server is. */
+  readonly waiting: Waiting;
+  readonly documents: JobDocuments;
+}
+
+/** Completes the options with what belongs to one list alone. */
+export function uwsParts(options: UwsOptions): UwsParts {
+  const urls = new JobUrls(options.baseUrl, options.list);
+  const { service, watch, clock, wait } = options;
+  return { ...options, urls, waiting: new Waiting({ service, watch, clock, limits: wait }), documents: new JobDocuments({ ...options, urls }) };
+}
