@@ -1,0 +1,123 @@
+import type { Caller } from '../caller.ts';
+import type { ProjectPolicy } from '../policy/policy.ts';
+import type { ProjectOffer, ProjectReason, ProjectVerdict, Reason } from '../policy/verdict.ts';
+import { type ComposeTask, formatComposeParameters } from '../task/compose-parameters.ts';
+import type { Resources } from '../task/task.ts';
+import { readComposeMembers } from './compose-task.ts';
+import { grantedDuration, grantedRanges, offeredRanges, resourceWarnings, shortfalls, type SiteResources } from './container-resources.ts';
+import { dataReasons, readDataReferences } from './data-access.ts';
+import type { Answer, Info, Maybe, NoReason, Platform, ServiceInterface } from './offer.ts';
+import type { DataRule } from './planner-config.ts';
+import type { Details } from './question.ts';
+import { parseResources, type Ranges } from './resources.ts';
+
+export interface ComposePlatformParts {
+  readonly policy: ProjectPolicy;
+  /** Absolute URL of the job list that runs compose files. */
+  readonly jobListUrl: string;
+  /** Asked at each question, since an engine's size is known only once it has answered. */
+  readonly site: () => SiteResources;
+  /** Data that jobs can read. */
+  readonly data: readonly DataRule[];
+  /** Why this caller may have no jobs at all; undefined = may. Absent = only the policy decides. */
+  readonly refuseCaller?: (caller: Caller) => Reason | undefined;
+}
+
+const FAMILIES = ['uri://', 'http://purl.escape.eu/types/'];
+const TASK = 'docker-compose';
+const SERVICE = 'compose-uws';
+
+/** A file that only its author can bring: nothing is fetched. */
+const BY_URL: NoReason = {
+  httpcode: 422,
+  code: 'compose.url',
+  path: 'taskinfo.composefile',
+  text: 'this site fetches no compose files; send the file itself, as an uploaded part or as text',
+};
+
+/** Pratique's own answer to `uri://docker-compose` (note §4.2): "can I run a compose file here", and "can I run this one". */
+export class ComposePlatform implements Platform {
+  readonly name = SERVICE;
+  readonly description = 'UWS 1.1 job list that runs Docker Compose files which the policy of this site accepts';
+  readonly tasktypes = FAMILIES.map((family) => family + TASK);
+  readonly servicetypes = FAMILIES.map((family) => family + SERVICE);
+  readonly endpoint: string;
+  readonly #parts: ComposePlatformParts;
+
+  constructor(parts: ComposePlatformParts) {
+    this.#parts = parts;
+    this.endpoint = parts.jobListUrl;
+  }
+
+  async decide(tasktype: string, details: Details, caller: Caller, signal: AbortSignal): Promise<Answer> {
+    const { policy, site, data, refuseCaller } = this.#parts;
+    const stranger = refuseCaller?.(caller);
+    if (stranger !== undefined) return { word: 'NO', reasons: [shownReason({ ...stranger, line: 0 })], warnings: [] };
+    const { task, url, warnings: unread } = readComposeMembers(details.taskinfo);
+    const asked = parseResources(details.resources);
+    const common = { warnings: [...unread, ...asked.warnings, ...resourceWarnings(asked.ranges)], shortDurations: asked.shortDurations };
+    const offered = offeredRanges(site(), undefined);
+    const short = shortfalls(asked.ranges, offered);
+    const missing = dataReasons(readDataReferences(details.taskinfo['data'], 'taskinfo.data'), data, caller, 'this site');
+    if (short.length > 0) return { word: 'NO', reasons: [...short, ...missing], resources: offered, ...common };
+    if (missing.length > 0) return { word: 'NO', reasons: missing, ...common };
+    if (url !== undefined) return { word: 'NO', reasons: [BY_URL], ...common };
+    const servicetype = tasktype.slice(0, -TASK.length) + SERVICE;
+    if (task === undefined) {
+      const reasons = policy.general(caller).map((reason) => shownReason({ ...reason, line: 0 }));
+      return reasons.length > 0 ? { word: 'NO', reasons, ...common } : { word: 'YES', interfaces: [this.#offer(servicetype, undefined, undefined, asked.ranges)], ...common };
+    }
+    const verdict = await policy.evaluateProject(task, caller, signal);
+    const warnings = [...common.warnings, ...verdict.warnings.map(shownWarning)];
+    const decision = { decision: verdict.decision, digest: verdict.digest };
+    if (!verdict.accepted) return { word: 'NO', reasons: verdict.reasons.map(shownReason), decision, ...common, warnings, ...maybeOf(verdict) };
+    // A file says itself what it needs: minimums of the question beside it can only be met by it.
+    const lacking = shortfalls(asked.ranges, grantedRanges(verdict.project.resources, grantedDuration(asked.ranges.duration, site().executionDuration), site()));
+    if (lacking.length > 0) return { word: 'NO', reasons: lacking.map(inFile), resources: offered, decision, ...common, warnings };
+    return { word: 'YES', interfaces: [this.#offer(servicetype, task, verdict.project.resources, asked.ranges)], decision, ...common, warnings };
+  }
+
+  /** What a program needs to run the file: where, how, and with which parameters. */
+  #offer(servicetype: string, task: ComposeTask | undefined, resources: Resources | undefined, asked: Ranges): ServiceInterface {
+    const site = this.#parts.site();
+    const duration = grantedDuration(asked.duration, site.executionDuration);
+    const parameters: Record<string, Info> = {
+      ...(task === undefined ? {} : Object.fromEntries(formatComposeParameters(task).map(({ name, value }) => [name, value]))),
+      ...(duration === 0 ? {} : { EXECUTIONDURATION: String(duration) }),
+      PHASE: 'RUN',
+    };
+    return {
+      servicetype,
+      endpoint: this.endpoint,
+      info: { method: 'POST', contenttype: 'application/x-www-form-urlencoded', ...(task === undefined ? {} : { parameters }) },
+      resources: grantedRanges(resources ?? { cores: site.cores.default, memory: site.memory.default }, duration, site),
+    };
+  }
+}
+
+/** What stands between the file and a yes, where that is only changes and values (execution-planner.md 1.6). */
+function maybeOf(verdict: Extract<ProjectVerdict, { accepted: false }>): { readonly maybe?: Maybe } {
+  const { offer } = verdict;
+  if (offer === undefined) return {};
+  const parameters = offer.parameters.map(({ name, kind, secret }) => ({ name, required: true, ...(secret ? { secret } : {}), ...(kind === 'image' ? { kind } : {}) }));
+  if (offer.changes.length === 0) return { maybe: { kind: 'parameters', how: howTo(offer), parameters } };
+  return { maybe: { kind: 'change', how: howTo(offer), parameters, changes: offer.changes.map((change) => ({ ...change })), template: { mediatype: 'application/yaml', content: offer.file } } };
+}
+
+function howTo({ changes, parameters }: ProjectOffer): string {
+  const file = changes.length === 0 ? 'resubmit the file' : 'resubmit the template';
+  return parameters.length === 0 ? file : `${file} with the parameters filled in, as taskinfo.variables, or as VAR.<NAME> of the job`;
+}
+
+function shownReason({ code, path, line, text, rule }: ProjectReason): NoReason {
+  const status = code.startsWith('caller.') || code.startsWith('policy.') ? 403 : code === 'image.not-found' ? 404 : 422;
+  return { httpcode: status, code, path: path === '' ? (status === 403 ? 'tasktype' : 'taskinfo.composefile') : path, text, ...(line === 0 ? {} : { line }), ...(rule === undefined ? {} : { rule }) };
+}
+
+function shownWarning({ code, path, text }: ProjectReason): { readonly code: string; readonly path: string; readonly text: string } {
+  return { code, path: path === '' ? 'taskinfo.composefile' : path, text };
+}
+
+function inFile(reason: NoReason): NoReason {
+  return { ...reason, text: `the services of the file together ask for less: ${reason.text}, or more for a service (cpus, mem_limit)` };
+}
