@@ -1,0 +1,60 @@
+import { createRequire } from 'node:module';
+import { CONFIG_VARIABLE, ConfigInvalid } from '../config.ts';
+import { PolicyInvalid } from '../policy/policy-file.ts';
+
+/** One command: its line in the help, and what it does; the number is the exit code. */
+interface Command {
+  readonly usage: string;
+  readonly does: string;
+  readonly run: (words: readonly string[], environment: NodeJS.ProcessEnv) => Promise<number>;
+}
+
+/** Every command. Each is loaded when it is called, so that a question from the shell does not load a server. */
+const COMMANDS: Readonly<Record<string, Command>> = {
+  serve: { usage: 'serve', does: 'run the gateway', run: async (...call) => (await import('./serve.ts')).serve(...call) },
+  check: { usage: 'check IMAGE | check --compose FILE', does: 'the verdict, and why; 0 = yes, 1 = no (--group G, --var N=v)', run: async (...call) => (await import('./check.ts')).check(...call) },
+  policy: { usage: 'policy test FILE | policy schema', does: 'try expectations against the policy; its JSON Schema', run: async (...call) => (await import('./policy-test.ts')).policy(...call) },
+  bases: { usage: 'bases [--refresh]', does: 'approved bases, since when, and their digests', run: async (...call) => (await import('./bases.ts')).bases(...call) },
+  audit: { usage: 'audit [--image NAME] [--id ID] [--since T]', does: 'recorded decisions, one a line', run: async (...call) => (await import('./audit.ts')).audit(...call) },
+};
+
+function usage(): string {
+  const lines = Object.values(COMMANDS).map((command) => `  ${command.usage.padEnd(44)}${command.does}`);
+  return `Usage: pratique <command> [options]
+
+${lines.join('\n')}
+
+Where a command reads the configuration: --config FILE, else ${CONFIG_VARIABLE}; without either, all defaults, which accept no image.
+check, policy and bases judge for the engine's platform; --platform linux/amd64 where there is no engine.
+`;
+}
+
+/** One invocation of the program. Returns the exit code: 0, 1 when the answer is no, 2 when the call or the configuration is wrong. */
+export async function runCommand([name, ...words]: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
+  if (name === '--version') {
+    const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+    console.log(version);
+    return 0;
+  }
+  if (name === undefined || ['--help', '-h', 'help'].includes(name)) {
+    console.log(usage());
+    return name === undefined ? 2 : 0;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    console.error(`pratique: unknown command ${JSON.stringify(name)}\n\n${usage()}`);
+    return 2;
+  }
+  try {
+    return await command.run(words, environment);
+  } catch (error) {
+    console.error(`pratique: ${describe(error)}`);
+    return 2;
+  }
+}
+
+/** What an operator is told: a wrong configuration or call without a stack, anything else in its own words. */
+function describe(error: unknown): string {
+  if (error instanceof ConfigInvalid || error instanceof PolicyInvalid) return error.message;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,55 @@
+import { watch } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { SystemClock } from '../clock.ts';
+import { type Config, loadConfig } from '../config.ts';
+import { configFile } from './config-option.ts';
+import { type Gateway, startGateway } from '../gateway.ts';
+import { createLogger, type Logger } from '../logger.ts';
+import { loadPolicyFile } from '../policy/policy-file.ts';
+
+/**
+ * `pratique serve`: runs until SIGTERM or SIGINT; SIGHUP, or a change of its file, puts a new policy in force; SIGUSR2 drains.
+ * Throws ConfigInvalid, PolicyInvalid, or an Error that says why the gateway could not start.
+ */
+export async function serve(words: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
+  const { values } = parseArgs({ args: [...words], options: { config: { type: 'string', short: 'c' } } });
+  const config = await loadConfig(configFile(values.config, environment), environment);
+  const logger = createLogger(config.log);
+  const gateway = await startGateway(config, new SystemClock(), logger);
+  logger.info({ address: gateway.address, baseUrl: config.baseUrl, config: config.file ?? 'none', data: config.data }, 'Pratique serves');
+  const unwatch = watchPolicy(config, gateway, logger);
+  await untilToldToStop(gateway, logger);
+  unwatch();
+  logger.info({}, 'stopping; containers run on and are picked up at the next start');
+  await gateway.stop();
+  return 0;
+}
+
+function watchPolicy(config: Config, gateway: Gateway, logger: Logger): () => void {
+  const { policyFile } = config;
+  if (policyFile === undefined) return () => undefined;
+  const reload = (): void => {
+    gateway.policy.reload(() => loadPolicyFile(policyFile)).catch((error: unknown) => logger.error({ err: error }, 'the policy could not be read; the old one stays in force'));
+  };
+  process.on('SIGHUP', reload);
+  const watcher = watch(policyFile, { persistent: false }, reload);
+  // an editor that replaces the file ends the watch of the old one; SIGHUP still works then
+  watcher.on('error', (error) => logger.warn({ err: error }, 'the policy file is no longer watched; use SIGHUP'));
+  return () => {
+    watcher.close();
+    process.off('SIGHUP', reload);
+  };
+}
+
+async function untilToldToStop(gateway: Gateway, logger: Logger): Promise<void> {
+  const drain = (): void => {
+    logger.info({}, 'draining: no new jobs are taken or started');
+    gateway.drain();
+  };
+  process.on('SIGUSR2', drain);
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  process.off('SIGUSR2', drain);
+}

@@ -1,0 +1,227 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import { DockerEngine } from './engine/docker-engine.ts';
+import { DockerPreflight } from './engine/docker-preflight.ts';
+import { EngineFacts } from './engine/engine-facts.ts';
+import { Execution } from './execution/execution.ts';
+import { JobProgress } from './execution/job-progress.ts';
+import { createApp } from './http/app.ts';
+import { openApiDocument, openApiRoutes } from './http/openapi.ts';
+import { createHttpServer } from './http/server.ts';
+import { createIdentity, type Identity } from './identity/create-identity.ts';
+import { linkKey, SignedLinks } from './identity/signed-links.ts';
+import type { Logger } from './logger.ts';
+import { siteDefaults, siteOffer, siteResources } from './site-offer.ts';
+import { httpPeer } from './planner/http-peer.ts';
+import { httpProbe } from './planner/http-probe.ts';
+import { plannerApi } from './planner/planner-api.ts';
+import { plannerRoutes } from './planner/routes.ts';
+import { pullCredentials } from './pull-credentials.ts';
+import { createPolicy } from './policy/create-policy.ts';
+import { JsonAuditLog } from './policy/json-audit-log.ts';
+import { JsonBaseStore } from './policy/json-base-store.ts';
+import type { PolicyHolder } from './policy/policy-holder.ts';
+import type { Reason } from './policy/verdict.ts';
+import { ProcessVerifier } from './policy/process-verifier.ts';
+import { CallerPolicy } from './quota/caller-policy.ts';
+import { Quotas } from './quota/quotas.ts';
+import { runningLimits } from './quota/running-limits.ts';
+import { createRegistry, type RegistriesConfig } from './registry/create-registry.ts';
+import { FileResultStore } from './store/file-result-store.ts';
+import { SqliteDatabase } from './store/sqlite-database.ts';
+import { SqliteJobStore } from './store/sqlite-job-store.ts';
+import { UntrustedFetch } from './untrusted-fetch.ts';
+import { CONTAINER_PARAMETERS } from './task/container-parameters.ts';
+import { jobTypeRoutes } from './uws/job-type-routes.ts';
+import { uwsParts } from './uws/parts.ts';
+import { uwsRoutes } from './uws/uws-routes.ts';
+import { serviceApi } from './uws/service-api.ts';
+import { uwsApi } from './uws/uws-api.ts';
+import { vosiRoutes } from './uws/vosi.ts';
+import { VERSION } from './version.ts';
+
+/** Bytes of a request's body: a task with its parameters, not data. */
+const BODY_LIMIT = 1024 * 1024;
+
+/** Between two looks at the tags of approved bases (milliseconds). */
+const BASES_REFRESH = 10 * 60_000;
+
+/** A gateway that serves. */
+export interface Gateway {
+  /** Where it listens: `http://127.0.0.1:8080`. */
+  readonly address: string;
+  readonly policy: PolicyHolder;
+  /** Takes no new jobs and starts none; what runs goes on. */
+  drain(): void;
+  /**
+   * Answers what is under way and lets go of everything. Containers run on and are picked up by the next start.
+   */
+  stop(): Promise<void>;
+}
+
+/** The one place where everything is made and wired. Throws where the store or the place to listen cannot be had. */
+export async function startGateway(config: Config, clock: Clock, logger: Logger): Promise<Gateway> {
+  const database = new SqliteDatabase(join(config.data, 'jobs.db'));
+  const store = new SqliteJobStore(database);
+  const registry = createRegistry(withCache(config), clock, logger);
+  const preflight = new DockerPreflight(config.engine, process.env, clock);
+  const engine = new DockerEngine({ preflight, config: config.engine, gateway: config.engine.gateway ?? database.gateway, clock, environment: process.env, credentials: pullCredentials(config.registries, config.registryClient.dockerConfig) });
+  const facts = new EngineFacts(engine);
+  const site = siteDefaults(config, () => facts.known);
+  const audit = new JsonAuditLog(join(config.data, 'audit.jsonl'), clock, logger);
+  const policy = await createPolicy(config.policy, {
+    registry,
+    platform: (signal) => facts.platform(signal),
+    clock,
+    logger,
+    site,
+    baseStore: new JsonBaseStore(join(config.data, 'bases.json')),
+    audit,
+    verifier: new ProcessVerifier(clock),
+  });
+  const rights = config.identity?.anonymous ?? { ask: true, run: true, reasons: true };
+  const quotas = new Quotas({ config: config.quotas, store, clock, anonymous: rights });
+  const judge = new CallerPolicy({ judge: policy, quotas: config.quotas, reasons: rights.reasons });
+  const execution = new Execution({
+    store,
+    results: new FileResultStore(join(config.data, 'results')),
+    engine,
+    policy: judge,
+    admission: quotas,
+    mayStart: runningLimits(config.quotas),
+    clock,
+    logger,
+    limits: { ...config.jobs, resultBytes: config.jobs.results.bytes, resultFiles: config.jobs.results.files },
+    archive: config.jobs.archive,
+    lease: config.jobs.lease,
+    pulls: config.jobs.pulls,
+    offer: async () => siteOffer(config, await facts.description()),
+    resolveTag: async (reference, signal) => registry.resolve(reference, await facts.platform(signal), signal),
+  });
+  const uws = uwsParts({
+    list: 'docker',
+    baseUrl: config.baseUrl,
+    service: execution.service,
+    watch: execution.watch,
+    progress: new JobProgress({ store, engine, clock }),
+    clock,
+    logger,
+    wait: { cap: config.wait.longest, waiters: config.wait.waiters },
+    bodyLimit: BODY_LIMIT,
+    links: new SignedLinks(await linkKey(join(config.data, 'link-key'))),
+  });
+  const jobType = { url: uws.urls.list, limits: config.jobs, defaults: { cores: config.jobs.defaultCores, memory: config.jobs.defaultMemory } };
+  const fetch = new UntrustedFetch(clock);
+  const identity = config.identity === undefined ? undefined : await createIdentity(config.identity, { fetch, clock, logger, baseUrl: config.baseUrl });
+  const app = createApp({
+    logger,
+    clock,
+    ...known(identity),
+    origin: new URL(config.baseUrl).origin,
+    cors: config.cors,
+    routers: [
+      plannerRoutes({
+        baseUrl: config.baseUrl,
+        policy: judge,
+        refuseCaller: (caller) => quotas.refusal(caller) ?? engineLacks(preflight),
+        admitQuestion: (caller, address) => quotas.ask(caller, address),
+        clock,
+        logger,
+        config: config.planner,
+        jobList: uws.urls.list,
+        bodyLimit: BODY_LIMIT,
+        moment: 1000,
+        site: () => siteResources(config, site),
+        probe: httpProbe(fetch),
+        askPeer: httpPeer(fetch),
+      }),
+      uwsRoutes(uws),
+      vosiRoutes({
+        baseUrl: config.baseUrl,
+        lists: [uws.urls.list],
+        parameters: new Map([[uws.urls.list, CONTAINER_PARAMETERS]]),
+        upSince: clock.now(),
+        ...(identity === undefined ? {} : { logIn: { ...identity, anonymous: rights.run } }),
+        availability: async () => {
+          if (execution.draining) return { available: false, notes: ['the gateway is about to stop and takes no new jobs'] };
+          const answers = await engine.describe(AbortSignal.timeout(2000)).then(() => true, () => false);
+          return answers ? { available: true, notes: [] } : { available: false, notes: ['the container engine does not answer; jobs wait until it does'] };
+        },
+      }),
+      jobTypeRoutes(new Map([[uws.list, jobType]])),
+      openApiRoutes(openApiDocument(config.baseUrl, VERSION, [uwsApi(uws.list, jobType), plannerApi({ record: config.planner.record !== undefined }), serviceApi({ tokens: identity?.protectedResource !== undefined })])),
+    ],
+  });
+  const closing = new AbortController();
+  const server = createHttpServer(app.callback());
+  const address = await listen(server, config.listen);
+  for (const warning of policy.warnings()) logger.warn({ policy: policy.policy.hash }, warning);
+  const bases = policy.catalogue.run(BASES_REFRESH, closing.signal);
+  await execution.start();
+  void tellPreflight(preflight, logger);
+  return {
+    address,
+    policy,
+    drain: () => execution.drain(),
+    stop: async () => {
+      uws.waiting.close();
+      const closed = close(server, clock);
+      await execution.stop();
+      await closed;
+      closing.abort();
+      await bases;
+      await policy.catalogue.close();
+      await audit.flush().catch((error: unknown) => logger.error({ err: error }, 'the last decisions could not be recorded'));
+      await registry.close();
+      await identity?.close();
+      await fetch.close();
+      preflight.close();
+      await engine.close();
+      await store.close();
+    },
+  };
+}
+
+/** Documents of registries outlive the process in the data folder, unless the configuration names another place. */
+function withCache({ data, registries, registryClient }: Config): RegistriesConfig {
+  return { registries, registryClient: { ...registryClient, cacheDirectory: registryClient.cacheDirectory ?? join(data, 'registry') } };
+}
+
+/** Says what the engine lacks, as soon as it answers; without an engine the gateway serves all the same. */
+async function tellPreflight(preflight: DockerPreflight, logger: Logger): Promise<void> {
+  const report = await preflight.ask().catch(() => undefined);
+  for (const { name, needed, found } of report?.checks.filter(({ has }) => !has) ?? []) logger[needed ? 'error' : 'info']({ check: name, found }, needed ? 'the engine lacks what jobs need' : 'the engine does not have this');
+}
+
+function engineLacks({ refusal }: DockerPreflight): Reason | undefined {
+  return refusal === undefined ? undefined : { code: 'policy.engine', path: '', text: refusal };
+}
+
+function known(identity: Identity | undefined): { identify?: Identity['identify']; challenges?: Identity['challenges'] } {
+  return identity === undefined ? {} : { identify: identity.identify, challenges: identity.challenges };
+}
+
+async function listen(server: Server, { host, port }: Config['listen']): Promise<string> {
+  server.listen(port, host);
+  await once(server, 'listening');
+  const { address, port: bound, family } = server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${String(bound)}`;
+}
+
+/** Between two looks for connections that have become idle (milliseconds): Node keeps one whose answer ends now for as long as any. */
+const IDLE_LOOK = 50;
+
+async function close(server: Server, clock: Clock): Promise<void> {
+  const over = new AbortController();
+  const closed = once(server, 'close').then(() => over.abort());
+  server.close();
+  while (!over.signal.aborted) {
+    server.closeIdleConnections();
+    await clock.sleep(IDLE_LOOK, over.signal);
+  }
+  await closed;
+}

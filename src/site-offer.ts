@@ -1,0 +1,42 @@
+import type { Config } from './config.ts';
+import type { EngineDescription } from './engine/engine.ts';
+import type { Offer } from './execution/slots.ts';
+import type { SiteResources } from './planner/container-resources.ts';
+import type { SiteDefaults } from './policy/resource-policy.ts';
+
+/** What all running jobs may have together: what the configuration says, else what the engine has, and never more than that. */
+export function siteOffer({ jobs }: Config, engine: EngineDescription): Offer {
+  return {
+    slots: jobs.slots ?? engine.cores,
+    cores: Math.min(jobs.cores ?? Infinity, engine.cores),
+    memory: Math.min(jobs.memory ?? Infinity, engine.memory),
+  };
+}
+
+/**
+ * What one job gets and may ask for. `engine` gives what is known of the engine at the moment of the question; while it is
+ * nothing, no task is judged anyway, because nobody can say for which platform.
+ */
+export function siteDefaults({ jobs }: Config, engine: () => EngineDescription | undefined): SiteDefaults {
+  return {
+    user: jobs.user,
+    resources: { cores: jobs.defaultCores, memory: jobs.defaultMemory },
+    get maximum() {
+      const description = engine();
+      return {
+        cores: Math.min(jobs.maxCores ?? Infinity, jobs.cores ?? Infinity, description?.cores ?? Infinity),
+        memory: Math.min(jobs.maxMemory ?? Infinity, jobs.memory ?? Infinity, description?.memory ?? Infinity),
+      };
+    },
+  };
+}
+
+/** The same as the planner tells it before a task is judged. */
+export function siteResources({ jobs }: Config, { resources, maximum }: SiteDefaults): SiteResources {
+  return {
+    cores: { default: resources.cores, max: maximum.cores },
+    memory: { default: resources.memory, max: maximum.memory },
+    executionDuration: jobs.executionDuration,
+    store: jobs.results.bytes,
+  };
+}
