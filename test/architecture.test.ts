@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const SRC = join(dirname(dirname(fileURLToPath(import.meta.url))), 'src');
+
+/** Files of the lowest layer, which everybody may import. */
+const GROUND = ['errors.ts', 'clock.ts', 'logger.ts', 'caller.ts', 'wildcard.ts'];
+
+/** Folder -> what it may import beside itself and the ground. A name ending in .ts is that file alone: a port. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  image: [],
+  task: ['image'],
+  job: ['task', 'image'],
+  registry: ['image', 'task/units.ts', 'untrusted-fetch.ts'],
+  engine: ['task', 'image'],
+  store: ['job', 'task', 'image/digest.ts'],
+  policy: ['registry/registry.ts', 'task', 'image', 'compose'],
+  execution: ['policy/policy.ts', 'policy/verdict.ts', 'engine/engine.ts', 'store/job-store.ts', 'store/result-store.ts', 'job', 'task', 'image'],
+  http: ['image/strict-json.ts'],
+  uws: ['execution', 'store/job-store.ts', 'job', 'task', 'image', 'http'],
+  identity: ['untrusted-fetch.ts', 'http', 'policy/wildcard.ts'],
+  quota: ['job', 'task', 'store/job-store.ts', 'policy/policy.ts', 'policy/verdict.ts', 'execution/admission.ts'],
+  compose: ['image', 'task'],
+  planner: ['policy/policy.ts', 'policy/verdict.ts', 'task', 'image', 'http', 'job/instant.ts', 'untrusted-fetch.ts'],
+};
+
+/** The top of the house: what wires and what starts. */
+const TOP = ['gateway.ts', 'main.ts', 'config.ts', 'config-schema.ts', 'site-offer.ts', 'pull-credentials.ts', 'cli'];
+
+/** Package -> where alone it may be imported. */
+const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
+  koa: [/^(http|uws|planner)\//, /^gateway\.ts$/],
+  '@koa/router': [/^(http|uws|planner)\//],
+  dockerode: [/^engine\/docker-/],
+  'better-sqlite3': [/^store\/(sqlite-|migrate\.ts)/],
+  xml2js: [/^(uws|planner|cli)\//],
+  undici: [/^untrusted-fetch\.ts$/],
+  jose: [/^identity\//],
+};
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).map((name) => name.replaceAll('\\', '/'));
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+const imports = files.flatMap((from) =>
+  [...readFileSync(join(SRC, from), 'utf8').matchAll(/(?:from|import\() ?'([^']+)'|^import '([^']+)'/gm)].map((match): Import => ({ from, to: match[1] ?? match[2] ?? '' })),
+);
+
+function folderOf(file: string): string {
+  return file.includes('/') ? (file.split('/')[0] ?? '') : file;
+}
+
+/** What is wrong with an import between two of our files; undefined = nothing. */
+function violation({ from, to }: Import): string | undefined {
+  const target = relative(SRC, normalize(join(SRC, dirname(from), to))).replaceAll('\\', '/');
+  const [here, there] = [folderOf(from), folderOf(target)];
+  if (here === there || GROUND.includes(target) || TOP.includes(here)) return undefined;
+  const allowed = GROUND.includes(from) || from === 'untrusted-fetch.ts' ? [] : MAY_IMPORT[here];
+  if (allowed?.some((entry) => entry === there || entry === target) === true) return undefined;
+  return `${from} -> ${target}`;
+}
+
+describe('architecture', () => {
+  it('sees every file of the program', () => {
+    expect(files).to.include('gateway.ts');
+    const folders = [...new Set(files.map(folderOf))].filter((name) => !name.endsWith('.ts') && !TOP.includes(name));
+    expect(Object.keys(MAY_IMPORT)).to.include.members(folders);
+  });
+
+  it('imports point down', () => {
+    expect(imports.filter(({ to }) => to.startsWith('.')).map(violation).filter((text) => text !== undefined)).to.deep.equal([]);
+  });
+
+  it('would see an import that points up, and one of an adapter', () => {
+    expect(violation({ from: 'image/bad.ts', to: '../job/job.ts' })).to.equal('image/bad.ts -> job/job.ts');
+    expect(violation({ from: 'uws/bad.ts', to: '../store/sqlite-job-store.ts' })).to.equal('uws/bad.ts -> store/sqlite-job-store.ts');
+  });
+
+  it('keeps each package behind its door', () => {
+    const astray = imports.filter(({ from, to }) => Object.hasOwn(PACKAGES, to) && PACKAGES[to]?.some((place) => place.test(from)) === false);
+    expect(astray.map(({ from, to }) => `${from} -> ${to}`)).to.deep.equal([]);
+  });
+
+  it('has no two files of one name, so that each is found by it', () => {
+    const names = files.map((file) => file.slice(file.lastIndexOf('/') + 1));
+    expect(names.filter((name, i) => names.indexOf(name) !== i)).to.deep.equal([]);
+  });
+
+  it('has no file that must be scrolled for ever', () => {
+    const long = files.map((file) => [file, readFileSync(join(SRC, file), 'utf8').split('\n').length] as const).filter(([, lines]) => lines > 340);
+    expect(long).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,180 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import Docker from 'dockerode';
+
+/** Stands before runc and keeps the one count that nobody can talk out of: what was really started. */
+const RUNTIME = (log: string): string => `#!/bin/sh
+for word in "$@"; do
+  [ "$previous" = --bundle ] && bundle=$word
+  case "$word" in create|start) [ -z "$verb" ] && verb=$word ;; esac
+  previous=$word
+done
+case "$verb" in
+  create) echo "create $previous $(grep -o '"MARK=[^"]*"' "$bundle/config.json" | head -n 1)" >> ${log} ;;
+  start)
+    echo "start $previous" >> ${log}
+    runc "$@"
+    code=$?
+    [ $code = 0 ] || echo "failed $previous" >> ${log}
+    exit $code ;;
+esac
+exec runc "$@"
+`;
+
+/** An outage is felt so long before and after (milliseconds). */
+const AROUND = 3_000;
+
+/** A Docker Engine of the harness's own, which it may stop and kill; nobody else's is touched. Needs root. */
+export class OwnEngine {
+  readonly folder = mkdtempSync(join(tmpdir(), 'pratique-faults-engine-'));
+  readonly socket = join(this.folder, 'docker.sock');
+  readonly docker = new Docker({ socketPath: this.socket });
+  readonly #runs = join(this.folder, 'runs.log');
+  #process: ChildProcess | undefined;
+  /** When it was not there, in instants of the one clock that it shares with the harness. */
+  readonly outages: { readonly from: number; until: number }[] = [];
+
+  constructor() {
+    const runtime = join(this.folder, 'runtime.sh');
+    writeFileSync(runtime, RUNTIME(this.#runs), { mode: 0o755 });
+    writeFileSync(this.#runs, '');
+    mkdirSync(join(this.folder, 'data'));
+  }
+
+  get alive(): boolean {
+    return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Starts it, with live-restore (containers survive its end) or without; resolves when it answers. */
+  async start(liveRestore: boolean): Promise<void> {
+    // its containerd looks up every shim that its predecessor left, the dead ones too, and may be too late for it the first time
+    for (let attempt = 1; !(await this.#starts(liveRestore)); attempt += 1) {
+      if (attempt === 5) throw new Error(`the harness's engine did not start:\n${this.log()}`);
+    }
+  }
+
+  async #starts(liveRestore: boolean): Promise<boolean> {
+    if (this.alive) return true;
+    rmSync(join(this.folder, 'docker.pid'), { force: true });
+    const log = openSync(join(this.folder, 'dockerd.log'), 'a');
+    const runtime = ['--add-runtime', `counted=${join(this.folder, 'runtime.sh')}`, '--default-runtime', 'counted'];
+    const places = ['--data-root', join(this.folder, 'data'), '--exec-root', join(this.folder, 'exec'), '--pidfile', join(this.folder, 'docker.pid'), '-H', `unix://${this.socket}`];
+    const child = spawn('dockerd', [...places, '--bridge=none', '--iptables=false', ...runtime, ...(liveRestore ? ['--live-restore'] : [])], { stdio: ['ignore', log, log], detached: true });
+    closeSync(log);
+    this.#process = child;
+    for (let i = 0; i < 600 && this.alive; i += 1) {
+      if (await this.docker.ping().then(() => true, () => false)) {
+        const last = this.outages.at(-1);
+        if (last !== undefined) last.until = Date.now();
+        return true;
+      }
+      await pause(100);
+    }
+    await this.#endContainerd();
+    return false;
+  }
+
+  /** Ends it: SIGTERM as an upgrade does, or SIGKILL. */
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || !this.alive) return;
+    const exited = once(child, 'exit');
+    this.outages.push({ from: Date.now(), until: Infinity });
+    child.kill('SIGCONT');
+    child.kill(signal);
+    await exited;
+    await this.#endContainerd();
+  }
+
+  /** An engine does not always take its containerd with it, and a half-dead one keeps the next from starting. */
+  async #endContainerd(): Promise<void> {
+    for (const pid of this.#leftProcesses()) if (/^\S*containerd\0/.test(commandOf(pid))) process.kill(pid, 'SIGKILL');
+    await pause(50);
+  }
+
+  /** It stands still, and answers nobody. */
+  freeze(frozen: boolean): void {
+    if (this.alive) this.#process?.kill(frozen ? 'SIGSTOP' : 'SIGCONT');
+  }
+
+  /** How often each mark's program was started. */
+  runs(): ReadonlyMap<string, number> {
+    const marks = new Map<string, string>();
+    const count = new Map<string, number>();
+    const add = (id: string, change: number): void => {
+      const mark = marks.get(id);
+      if (mark !== undefined) count.set(mark, (count.get(mark) ?? 0) + change);
+    };
+    for (const line of readFileSync(this.#runs, 'utf8').split('\n')) {
+      const [verb, id = '', mark = ''] = line.split(' ');
+      if (verb === 'create') marks.set(id, mark.replace(/^"MARK=|"$/g, ''));
+      if (verb === 'start') add(id, 1);
+      if (verb === 'failed') add(id, -1);
+    }
+    return count;
+  }
+
+  /** Containers, volumes and networks that carry a gateway's label, or are of nobody the engine makes itself. */
+  async remains(): Promise<readonly string[]> {
+    const containers = await this.docker.listContainers({ all: true });
+    const { Volumes } = await this.docker.listVolumes();
+    const networks = (await this.docker.listNetworks()).filter(({ Name }) => !['none', 'host', 'bridge'].includes(Name));
+    return [...containers.map(({ Names, State }) => `container ${Names.join()} (${State})`), ...Volumes.map(({ Name }) => `volume ${Name}`), ...networks.map(({ Name }) => `network ${Name}`)];
+  }
+
+  /** Whether it was away, or about to go or just back, between these instants. */
+  wasAway(from: number, until: number): boolean {
+    return this.outages.some((outage) => outage.from - AROUND < until && from < outage.until + AROUND);
+  }
+
+  /** What the engine itself says to the removal of something that is left. */
+  async whyLeft(name: string): Promise<string> {
+    const [kind, id = ''] = name.split(' ');
+    if (kind !== 'volume') return '';
+    const volume = this.docker.getVolume(id);
+    const seen = await volume.inspect().then((said) => JSON.stringify(said), String);
+    return `inspected: ${seen}; removed: ${await volume.remove().then(() => 'yes', String)}; again: ${await volume.inspect().then((said) => JSON.stringify(said), String)}`;
+  }
+
+  log(): string {
+    const file = join(this.folder, 'dockerd.log');
+    return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(-6).join('\n') : '';
+  }
+
+  /** Removes everything of it, its containers' processes and mounts included. */
+  async dispose(): Promise<void> {
+    if (this.alive) {
+      this.freeze(false);
+      for (const { Id } of await this.docker.listContainers({ all: true }).catch(() => [])) await this.docker.getContainer(Id).remove({ force: true, v: true }).catch(() => undefined);
+      await Promise.race([this.end('SIGTERM'), pause(20_000)]);
+      await this.end('SIGKILL');
+    }
+    for (const pid of this.#leftProcesses()) process.kill(pid, 'SIGKILL');
+    await pause(200);
+    for (const mount of readFileSync('/proc/mounts', 'utf8').split('\n').map((line) => line.split(' ')[1] ?? '').filter((place) => place.startsWith(`${this.folder}/`)).reverse()) {
+      execFileSync('umount', ['-l', mount]);
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Processes that name this engine's own folder: its containerd, its shims. */
+  #leftProcesses(): number[] {
+    return readdirSync('/proc').map(Number).filter((pid) => {
+      if (Number.isNaN(pid) || pid === process.pid) return false;
+      return commandOf(pid).includes(`${this.folder}/`);
+    });
+  }
+}
+
+/** The words of a process, each with a NUL behind it; '' when it is gone. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
