@@ -51,7 +51,7 @@ async function runMocha(words: readonly string[]): Promise<Run> {
   let counts: string | undefined;
   let leaked = false;
   child.on('message', (message) => {
-    counts = String(message);
+    counts = typeof message === 'string' ? message : undefined;
     setTimeout(() => {
       console.error(`The tests are over, but something still runs after ${String(LEAK_AFTER / 1000)} s: a test leaves something behind.`);
       leaked = true;
