@@ -85,14 +85,13 @@ export class DockerEngine implements Engine {
   }
 
   async ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {
-    await translated('show the image', async () => {
-      await this.#refuseLacking(signal);
-      await this.#images.ensure(image, onProgress, signal);
-    });
+    await this.#refuseLacking(signal);
+    await translated('show the image', () => this.#images.ensure(image, onProgress, signal));
   }
 
   async create(jobId: string, task: PinnedTask, signal: AbortSignal): Promise<void> {
     const names = namesOf(this.#gateway, jobId);
+    await this.#refuseLacking(signal);
     const imageId = await translated('show the image', () => this.#images.verifiedId(task.image, signal));
     const options = containerOptions(names, this.#gateway, jobId, task, imageId, this.#config);
     signal.throwIfAborted();
@@ -222,7 +221,7 @@ export class DockerEngine implements Engine {
 
   /** Before anything is pulled: no sandbox is made weaker than the site wants. */
   async #refuseLacking(signal: AbortSignal): Promise<void> {
-    const preflight = await this.#preflight?.ask(signal);
+    const preflight = await translated('describe itself', async () => this.#preflight?.ask(signal));
     const lacking = preflight === undefined ? undefined : preflightRefusal(preflight);
     if (lacking !== undefined) throw new EngineRefused(lacking);
   }

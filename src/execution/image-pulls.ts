@@ -20,14 +20,15 @@ interface Flight {
   readonly listeners: Set<PullListener>;
   readonly controller: AbortController;
   done: Promise<void>;
-  last: PullProgress | 'waiting';
+  /** What was told last; undefined before there was anything to tell. */
+  last: PullProgress | 'waiting' | undefined;
 }
 
 /** Makes images present: one pull of each at a time, few at once, none for ever. What is present already waits for nobody. */
 export class ImagePulls {
   readonly #parts: ImagePullsParts;
   readonly #flights = new Map<Digest, Flight>();
-  readonly #turns: (() => void)[] = [];
+  #turns: (() => void)[] = [];
   #running = 0;
 
   constructor(parts: ImagePullsParts) {
@@ -43,7 +44,7 @@ export class ImagePulls {
     signal.throwIfAborted();
     const flight = this.#flights.get(image.manifestDigest) ?? this.#begin(image);
     flight.listeners.add(tell);
-    tell(flight.last);
+    if (flight.last !== undefined) tell(flight.last);
     try {
       await unlessAborted(flight.done, signal);
     } finally {
@@ -53,7 +54,7 @@ export class ImagePulls {
   }
 
   #begin(image: Image): Flight {
-    const flight: Flight = { listeners: new Set(), controller: new AbortController(), done: Promise.resolve(), last: 'waiting' };
+    const flight: Flight = { listeners: new Set(), controller: new AbortController(), done: Promise.resolve(), last: undefined };
     this.#flights.set(image.manifestDigest, flight);
     flight.done = this.#pull(image, flight).finally(() => this.#forget(image.manifestDigest, flight));
     // who has left is not told how it ended
@@ -64,7 +65,7 @@ export class ImagePulls {
   async #pull(image: Image, flight: Flight): Promise<void> {
     const { clock, engine, timeout } = this.#parts;
     const { signal } = flight.controller;
-    await this.#turn(signal);
+    await this.#turn(flight);
     const over = new AbortController();
     void clock.sleep(timeout * 1000, AbortSignal.any([over.signal, signal])).then(() => {
       if (over.signal.aborted || signal.aborted) return;
@@ -81,17 +82,23 @@ export class ImagePulls {
   }
 
   /** Resolves when one more pull may run, which is counted then; also when it is given up, to be counted out again. */
-  async #turn(signal: AbortSignal): Promise<void> {
+  async #turn(flight: Flight): Promise<void> {
+    const { signal } = flight.controller;
     while (this.#running >= this.#parts.atOnce && !signal.aborted) {
+      this.#tell(flight, 'waiting');
+      let mine: (() => void) | undefined;
       await new Promise<void>((resolve) => {
+        mine = resolve;
         this.#turns.push(resolve);
         signal.addEventListener('abort', () => resolve(), { once: true });
       });
+      // a turn that nobody takes any more must not be given to it
+      this.#turns = this.#turns.filter((turn) => turn !== mine);
     }
     this.#running += 1;
   }
 
-  #tell(flight: Flight, progress: PullProgress): void {
+  #tell(flight: Flight, progress: PullProgress | 'waiting'): void {
     flight.last = progress;
     for (const listener of flight.listeners) listener(progress);
   }

@@ -119,7 +119,7 @@ export class JobStart {
     let last = -Infinity;
     return (news) => {
       if (clock.monotonic() - last < PROGRESS_INTERVAL || signal.aborted) return;
-      last = clock.monotonic();
+      if (news !== 'waiting') last = clock.monotonic();
       const told = news === 'waiting'
         ? { message: 'waiting: for other images to be pulled' }
         : { message: `pulling the image: ${String(news.current)} of ${String(news.total)} bytes`, pull: news };

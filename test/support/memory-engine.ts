@@ -180,7 +180,7 @@ export class MemoryEngine implements Engine {
   }
 
   async hasImage(image: Image, signal: AbortSignal): Promise<boolean> {
-    return this.#do('hasImage', undefined, signal, () => this.#images.has(image.manifestDigest));
+    return this.#do('hasImage', undefined, signal, () => this.#images.has(image.manifestDigest) && !this.#refusedImages.has(image.manifestDigest) && !this.#refusedImages.has('*'));
   }
 
   async ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {

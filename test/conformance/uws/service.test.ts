@@ -205,7 +205,7 @@ describe('the engine and the gateway under a job', () => {
     gateway.engine.disconnect();
     const path = await gateway.create();
     expect((await gateway.client.post(`${path}/phase`, { PHASE: 'RUN' })).status).to.equal(303);
-    await gateway.engine.whenCalled('ensureImage');
+    await gateway.engine.whenCalled('hasImage');
     expect(await gateway.phase(path)).to.equal('QUEUED');
     gateway.engine.reconnect();
     while ((await gateway.phase(path)) !== 'EXECUTING') gateway.clock.advance(1000);

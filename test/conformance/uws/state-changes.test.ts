@@ -146,7 +146,7 @@ describe('UWS 1.1 §2.2.3.5 RUN and ABORT', () => {
       if (!(plan instanceof EngineRefused)) gateway.engine.plan(idOf(path), plan);
       // what may help is tried again, some times
       else if (plan.temporary) gateway.engine.refuseImage(plan);
-      else gateway.engine.failNext('ensureImage', { error: plan });
+      else gateway.engine.failNext('hasImage', { error: plan });
       await post(`${path}/phase`, { PHASE: 'RUN' });
       await eventually(async () => (await gateway.phase(path)) === phase, gateway.clock);
       const [summary] = children(await documentOf(gateway, path), 'uws:errorSummary');
