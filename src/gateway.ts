@@ -99,6 +99,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     archive: config.jobs.archive,
     lease: config.jobs.lease,
     pulls: config.jobs.pulls,
+    disk: { limit: config.engine.outputBytes, every: config.engine.outputLook },
     offer: async () => siteOffer(config, await facts.description()),
     resolveTag: async (reference, signal) => registry.resolve(reference, await facts.platform(signal), signal),
   });

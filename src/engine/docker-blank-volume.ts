@@ -35,9 +35,9 @@ export class BlankVolume {
 
   /**
    * Makes the job's output volume, writable for every user, with a container that stays behind until `tidy`. Repeating it is
-   * harmless: a volume that holds something stays as it is. Throws EngineRefused or EngineUnavailable.
+   * harmless: a volume that holds something stays as it is. `quota`: options of the volume that limit it. Throws EngineRefused or EngineUnavailable.
    */
-  async prepare(jobId: string, names: DockerNames): Promise<void> {
+  async prepare(jobId: string, names: DockerNames, quota: object = {}): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       const image = await this.#present();
       const { status } = await this.#calls.ask('POST', '/containers/create', {
@@ -49,7 +49,7 @@ export class BlankVolume {
           Labels: labelsOf(this.#gateway, jobId, 'blank'),
           HostConfig: {
             NetworkMode: 'none',
-            Mounts: [{ Type: 'volume', Source: names.output, Target: '/output', VolumeOptions: { Labels: labelsOf(this.#gateway, jobId, 'output') } }],
+            Mounts: [{ Type: 'volume', Source: names.output, Target: '/output', VolumeOptions: { Labels: labelsOf(this.#gateway, jobId, 'output'), ...quota } }],
           },
         },
       });

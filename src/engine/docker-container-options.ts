@@ -73,13 +73,18 @@ export function containerOptions(names: DockerNames, gateway: string, jobId: str
       ...(sandbox.runtime === undefined ? {} : { Runtime: sandbox.runtime }),
       ...limitsOf(task, sandbox),
       Tmpfs: temporaryFolders(task, sandbox),
-      Mounts: [{ Type: 'volume', Source: names.output, Target: '/output', VolumeOptions: { NoCopy: true, Labels: labelsOf(gateway, jobId, 'output') } }],
+      Mounts: [{ Type: 'volume', Source: names.output, Target: '/output', VolumeOptions: { NoCopy: true, Labels: labelsOf(gateway, jobId, 'output'), ...outputQuota(sandbox) } }],
       LogConfig: {
         Type: 'local',
         Config: { 'max-size': String(Math.floor(sandbox.logSize / 2)), 'max-file': '2', compress: 'false' },
       },
     },
   };
+}
+
+/** What makes the engine hold an output volume to its size; an engine that cannot refuses to make it. */
+export function outputQuota({ outputBytes, outputQuota: held }: Pick<Sandbox, 'outputBytes' | 'outputQuota'>): { readonly DriverConfig?: object } {
+  return held ? { DriverConfig: { Name: 'local', Options: { size: String(outputBytes) } } } : {};
 }
 
 /** The image's variables, the task's on top, and a HOME that can be written, since the root file system cannot. */

@@ -6,14 +6,16 @@ import type { PinnedTask } from '../task/task.ts';
 import { BlankVolume, isBlank } from './docker-blank-volume.ts';
 import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
-import { containerOptions, type ContainerOptions } from './docker-container-options.ts';
+import { containerOptions, type ContainerOptions, outputQuota } from './docker-container-options.ts';
 import { describeEngine, engineTime } from './docker-description.ts';
 import { DockerStatusError, EngineLate, refusal } from './docker-errors.ts';
-import { jobsOfContainers, jobsOfVolumes, parseContainer, parseCreated, runOf, type InspectedContainer } from './docker-inspect.ts';
+import { parseContainer, parseCreated, runOf, type InspectedContainer } from './docker-inspect.ts';
+import { diskUse, isHeldTo } from './docker-disk-use.ts';
 import { remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
+import { jobsOf } from './docker-jobs.ts';
 import { demultiplexed } from './docker-logs.ts';
-import { isJobId, LABELS, namePrefix, namesOf, type DockerNames } from './docker-names.ts';
+import { namesOf, type DockerNames } from './docker-names.ts';
 import { outputFiles } from './docker-output.ts';
 import { progressOf } from './docker-progress.ts';
 import { type DockerPreflight, preflightRefusal } from './docker-preflight.ts';
@@ -178,6 +180,10 @@ export class DockerEngine implements Engine {
     yield* outputFiles(archive, this.#config.outputBytes, signal);
   }
 
+  diskUse(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    return translated('tell what is on its disk', () => diskUse(this.#calls, this.#gateway, signal));
+  }
+
   async remove(jobId: string): Promise<void> {
     const names = namesOf(this.#gateway, jobId);
     await this.#tidying.get(jobId);
@@ -194,15 +200,7 @@ export class DockerEngine implements Engine {
   }
 
   async list(signal?: AbortSignal): Promise<readonly EngineRun[]> {
-    const filters = { label: [`${LABELS.gateway}=${this.#gateway}`] };
-    const [containers, volumes] = await translated('list the containers', () =>
-      Promise.all([
-        this.#calls.ask('GET', '/containers/json', { query: { all: true, filters }, signal }),
-        // by name: an engine that was killed while it made a volume has it without its labels
-        this.#calls.ask('GET', '/volumes', { query: { filters: { name: [namePrefix(this.#gateway)] } }, signal }),
-      ]),
-    );
-    const jobs = new Set([...jobsOfContainers(containers.body), ...jobsOfVolumes(volumes.body, this.#gateway)].filter(isJobId));
+    const jobs = await translated('list the containers', () => jobsOf(this.#calls, this.#gateway, signal));
     const runs: EngineRun[] = [];
     const queue = [...jobs];
     const inspectAll = async (): Promise<void> => {
@@ -231,7 +229,7 @@ export class DockerEngine implements Engine {
     try {
       // At once, for neither waits for the other: an empty volume is prepared whoever has made it.
       const [prepared, created] = await Promise.allSettled([
-        this.#blank.prepare(jobId, names),
+        this.#blank.prepare(jobId, names, outputQuota(this.#config)),
         this.#calls.ask('POST', '/containers/create', { query: { name: names.container }, body: options, accept: [NOT_FOUND, CONFLICT] }),
       ]);
       if (created.status === 'rejected') throw created.reason;
@@ -257,6 +255,8 @@ export class DockerEngine implements Engine {
     const made = await this.#container(names.container);
     if (!made) throw new EngineRefused('the container was gone as soon as it was created', { temporary: true });
     const differences = containerDifferences(options, names, made, noSwap);
+    const { outputBytes, outputQuota: held } = this.#config;
+    if (held && !(await isHeldTo(outputBytes, this.#calls, names.output))) differences.push('Volume.Options.size');
     if (differences.length > 0) throw new EngineRefused(`the engine's container is not the one that was asked for: ${differences.join(', ')}`);
   }
 

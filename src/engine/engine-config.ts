@@ -58,7 +58,12 @@ export const engineSchema = z
       .default(4096)
       .meta({ description: 'Files that one process of a job can have open; not more than the engine itself may.' }),
     fileSize: size('10G').meta({ description: 'Largest file that a job can write.' }),
-    outputBytes: size('64G').meta({ description: 'Bytes below /output that are read; holes count.' }),
+    outputBytes: size('64G').meta({ description: 'Bytes that a job may have below /output, holes counted: no more are read, and a job that has more is stopped.' }),
+    outputQuota: z
+      .boolean()
+      .default(false)
+      .meta({ description: "Has the engine itself hold /output to outputBytes (a project quota: its data folder on xfs, mounted with pquota); where it cannot, jobs are refused." }),
+    outputLook: z.int().min(1).max(3600).default(5).meta({ description: 'Seconds between two looks at how much running jobs have below /output.' }),
     logSize: size('10M').meta({ description: 'Log that the engine keeps of one job; older lines go first. At least 1M.' }).refine(
       (bytes) => bytes >= 2 ** 20, 'must be at least 1M',
     ),
@@ -78,5 +83,5 @@ export type EngineConfig = z.output<typeof engineSchema>;
 /** What a job's container gets beside its task: the part of the configuration that goes into every container. */
 export type Sandbox = Pick<
   EngineConfig,
-  'runtime' | 'tmp' | 'work' | 'sharedMemory' | 'processes' | 'openFiles' | 'fileSize' | 'logSize' | 'stopGrace' | 'hostHasNoSwap'
+  'runtime' | 'tmp' | 'work' | 'sharedMemory' | 'processes' | 'openFiles' | 'fileSize' | 'logSize' | 'stopGrace' | 'hostHasNoSwap' | 'outputBytes' | 'outputQuota'
 >;

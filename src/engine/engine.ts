@@ -112,6 +112,8 @@ export interface Engine {
   outputs(jobId: string, signal: AbortSignal): AsyncIterable<OutputFile | OutputSkipped>;
   /** Removes the container and the volumes of the job; resolves when nothing of it is left. None there = done. */
   remove(jobId: string): Promise<void>;
+  /** Bytes that each job of this gateway has on the engine's disk now, holes counted. Who is not told has none. */
+  diskUse(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /**
    * Every container of this gateway, by label: the basis of recovery. A left-over volume without its container is told as
    * `created`: nothing of that job ever ran, or nobody can know.

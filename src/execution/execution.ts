@@ -9,6 +9,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { ResultStore } from '../store/result-store.ts';
 import { ADMIT_ALL, type Admission } from './admission.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { ImagePulls } from './image-pulls.ts';
 import { JobDestruction } from './job-destruction.ts';
 import { JobQueue } from './job-queue.ts';
@@ -36,6 +37,8 @@ export interface ExecutionParts {
   readonly lease: number;
   /** How many images are pulled at once, and the seconds that one may take. */
   readonly pulls: { readonly atOnce: number; readonly timeout: number };
+  /** Bytes that one job may have on the engine's disk, and the seconds between two looks at it. */
+  readonly disk: { readonly limit: number; readonly every: number };
   /** What the site offers to all jobs together; asked when the engine first answers. */
   readonly offer: () => Promise<Offer>;
   readonly resolveTag: (reference: Reference, signal: AbortSignal) => Promise<Image>;
@@ -60,7 +63,8 @@ export class Execution {
     const lease = new Lease({ store, clock: given.clock, holder: randomUUID(), length: given.lease * 1000 });
     const pulls = new ImagePulls({ engine: given.engine, clock: given.clock, atOnce: given.pulls.atOnce, timeout: given.pulls.timeout });
     const parts = { ...given, store, lease, watch: this.watch, slots: this.slots, pulls };
-    const runner = new JobRunner({ ...parts, start: new JobStart(parts) });
+    const disk = new DiskWatch({ engine: given.engine, clock: given.clock, logger: given.logger, ...given.disk });
+    const runner = new JobRunner({ ...parts, disk, start: new JobStart(parts) });
     const queue = new JobQueue({ ...parts, runner, beat: (given.lease * 1000) / 3 });
     const ready = async (): Promise<void> => this.slots.offer(await given.offer());
     this.#queue = queue;

@@ -4,6 +4,7 @@ import { GatewayError, isTemporary } from '../errors.ts';
 import type { Job, JobError } from '../job/job.ts';
 import type { Logger } from '../logger.ts';
 import type { JobStore } from '../store/job-store.ts';
+import type { DiskWatch } from './disk-watch.ts';
 import { JobEnding, type JobEndingParts } from './job-ending.ts';
 import { Guard, isInterruption } from './job-guard.ts';
 import { LIVE_RESULTS } from './job-results.ts';
@@ -19,6 +20,7 @@ export interface JobRunnerParts extends JobEndingParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly start: JobStart;
+  readonly disk: DiskWatch;
   readonly lease: Lease;
 }
 
@@ -51,7 +53,7 @@ export class JobRunner {
   async run(job: Job, tries: number, shutdown: AbortSignal): Promise<'done' | 'later' | 'lost'> {
     const { clock, lease, store } = this.#parts;
     const guard = new Guard(job.id, this.#parts, shutdown);
-    const work: Work = { guard, shutdown, tries, job, ran: undefined, stopped: false, outage: false, end: undefined, failures: 0, pauses: 0 };
+    const work: Work = { guard, shutdown, tries, job, ran: undefined, stopped: false, overDisk: false, outage: false, end: undefined, failures: 0, pauses: 0 };
     this.#guards.set(job.id, guard);
     try {
       for (;;) {
@@ -142,7 +144,8 @@ export class JobRunner {
         work.end ??= await this.#end(work, change.happened);
         if (work.end === undefined) continue;
         const { run, overLimit } = work.end;
-        await this.#ending.conclude(work.job, run, { overLimit, outage: work.outage }, fetching(work, guard.signal));
+        const overDisk = work.overDisk ? { overDisk: this.#parts.disk.limit } : {};
+        await this.#ending.conclude(work.job, run, { overLimit, ...overDisk, outage: work.outage }, fetching(work, guard.signal));
         return;
       } finally {
         change.cancel();
@@ -165,19 +168,21 @@ export class JobRunner {
     const event = await this.#next(work, changed);
     work.pauses = 0;
     if (event === 'changed') return undefined;
-    if (event !== 'limit') return { run: event, overLimit: work.stopped };
+    if (typeof event === 'object') return { run: event, overLimit: work.stopped };
     if ((await this.#present(work)).state === 'running') {
       await lease.mustHold(work.job.id);
-      work.stopped = true;
-      await engine.stop(work.job.id, limits.grace);
+      if (event === 'disk') work.overDisk = true;
+      else work.stopped = true;
+      // what fills the disk gets no time to fill it further
+      await engine.stop(work.job.id, event === 'disk' ? 0 : limits.grace);
     }
     const run = await this.#present(work);
     return run.state === 'exited' ? { run, overLimit: work.stopped || ranFor(run) >= limitOf(work.job) } : undefined;
   }
 
-  /** The container's end, the limit, or a change of the job, whichever is first. */
-  async #next({ guard, job, ran }: Work, changed: Promise<void>): Promise<EngineRun | 'limit' | 'changed'> {
-    const { clock, engine } = this.#parts;
+  /** The container's end, a limit (of time, of the disk), or a change of the job, whichever is first. */
+  async #next({ guard, job, ran }: Work, changed: Promise<void>): Promise<EngineRun | 'limit' | 'disk' | 'changed'> {
+    const { clock, disk, engine } = this.#parts;
     const race = new AbortController();
     const signal = AbortSignal.any([race.signal, guard.signal]);
     const left = limitOf(job) - (ran?.() ?? 0);
@@ -188,7 +193,8 @@ export class JobRunner {
       return 'limit';
     };
     try {
-      return await Promise.race([engine.wait(job.id, signal), changed.then(() => 'changed' as const), ...(left === Infinity ? [] : [limit()])]);
+      const full = disk.over(job.id, signal).then(() => 'disk' as const);
+      return await Promise.race([engine.wait(job.id, signal), changed.then(() => 'changed' as const), full, ...(left === Infinity ? [] : [limit()])]);
     } finally {
       race.abort();
     }

@@ -14,6 +14,8 @@ export interface Outcome {
 export interface Circumstances {
   /** It ran longer than its executionDuration. */
   readonly overLimit: boolean;
+  /** It was stopped because it had more than this on the engine's disk (bytes). */
+  readonly overDisk?: number;
   /** The engine was away while the container ran. */
   readonly outage: boolean;
 }
@@ -30,10 +32,11 @@ const UNREMARKABLE = 30_000;
  * Exit 0 = COMPLETED; over its executionDuration = ABORTED (UWS 1.1 §2.1.2); anything else ERROR, with the exit code, the
  * signal (128 + n, as init and shells report it) or out-of-memory in the summary.
  */
-export function outcomeOf(run: EngineRun, job: Pick<Job, 'executionDuration' | 'task'>, { overLimit, outage }: Circumstances): Outcome {
+export function outcomeOf(run: EngineRun, job: Pick<Job, 'executionDuration' | 'task'>, { overLimit, overDisk, outage }: Circumstances): Outcome {
   const exit: Exit = run.exit ?? { code: 255, outOfMemory: false, error: 'the engine does not say how the container ended' };
   const signal = exit.code > 128 ? SIGNALS.get(exit.code - 128) : undefined;
   const info: JobInfo = { exitCode: exit.code, ...(signal === undefined ? {} : { signal }), ...(exit.outOfMemory ? { outOfMemory: true } : {}) };
+  if (overDisk !== undefined) return { phase: 'ERROR', info, error: fatal(`stopped: the job had more on disk, below /output, than the ${formatSize(overDisk)} that it may have`) };
   if (overLimit) return { phase: 'ABORTED', info, error: fatal(overLimitMessage(run, job.executionDuration)) };
   if (exit.code === 0 && exit.error === undefined) return { phase: 'COMPLETED', info, error: null };
   const memory = job.task === null ? '' : ` of ${formatSize(job.task.resources.memory)}`;

@@ -356,6 +356,16 @@ export function engineContract(subject: () => EngineSubject): void {
     });
   });
 
+  describe('diskUse', () => {
+    it('tells what a job has below /output, and nothing of who has nothing', async () => {
+      const { engine } = subject();
+      const [writer, idler] = [await over(PROGRAMS.writes), await created(PROGRAMS.nothing)];
+      const use = await engine.diskUse(signal);
+      expect(use.get(writer)).to.be.at.least(4);
+      expect(use.get(idler) ?? 0).to.equal(0);
+    });
+  });
+
   describe('remove and list', () => {
     it('list has what there is, in its state', async () => {
       const states = { [await created(PROGRAMS.nothing)]: 'created', [await started(PROGRAMS.stays)]: 'running', [await over(PROGRAMS.talks)]: 'exited' };

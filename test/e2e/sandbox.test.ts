@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { Image } from '../../src/image/image.ts';
-import { DockerWorld } from '../contract/engine-docker.ts';
+import { DockerWorld, type JobStory } from '../contract/engine-docker.ts';
 import { shellTask } from '../contract/engine-image.ts';
 import { buildImage } from '../support/oci-image.ts';
 
@@ -232,6 +232,19 @@ describe('the sandbox of a job', function () {
         const [kept, passed] = 'good' in story.files ? ['good', 'hard'] : ['hard', 'good'];
         expect(Object.keys(story.files).sort()).to.deep.equal(['..still fine', kept, 'suid'].sort());
         expect(story.skipped.map(({ path }) => path).sort()).to.deep.equal(['bad\ufffdutf8', 'dir', 'link', passed, 'new\ufffdline', 'pipe', 'turn\ufffded'].sort());
+      }
+    });
+
+    it('is held to its size by an engine that can, and by one that cannot a site that insists gets no job', async () => {
+      const held = await DockerWorld.start({ outputQuota: true, outputBytes: '4M' });
+      try {
+        const there = await held.publish(await buildImage());
+        const outcome = await held.run(shellTask(there, 'for i in 1 2 3 4; do dd if=/dev/zero of=/output/$i bs=1M count=2 2>/dev/null; done; exit 0')).catch((error: unknown) => error);
+        if (outcome instanceof Error) expect(outcome.message).to.match(/quota/);
+        else expect(Object.values((outcome as JobStory).files).reduce((sum, file) => sum + file.length, 0)).to.be.at.most(4 * MEBIBYTE);
+        expect(await held.engine.list()).to.deep.equal([]);
+      } finally {
+        await held.stop();
       }
     });
 

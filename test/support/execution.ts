@@ -135,6 +135,7 @@ export class TestExecution {
       // longer than any test's leap in time: a process that sleeps through its lease has lost it
       lease: 1e9,
       pulls: { atOnce: 3, timeout: 1800 },
+      disk: { limit: 2 ** 20, every: 5 },
       offer: async () => ({ slots: 4, cores: 4, memory: 2 ** 32 }),
       resolveTag: async (reference) => ({ ...PINNED_TASK.image, reference }),
       ...this.#overrides,

@@ -278,6 +278,11 @@ export class MemoryEngine implements Engine {
     }
   }
 
+  async diskUse(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const length = (files: Record<string, string | Uint8Array>): number => Object.values(files).reduce((sum, content) => sum + Buffer.from(content).length, 0);
+    return this.#do('diskUse', undefined, signal, () => new Map([...this.#containers].map(([jobId, { files }]) => [jobId, length(files)])));
+  }
+
   async remove(jobId: string): Promise<void> {
     await this.#do('remove', jobId, undefined, () => {
       const refused = this.#unremovable.get(jobId);

@@ -183,7 +183,7 @@ function busyboxFiles(): Record<string, FileSpec> {
 }
 
 /** Debian's busybox-static puts it in either place; it must be static, for the image has nothing else. */
-function findBusybox(): string {
+export function findBusybox(): string {
   const found = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path));
   if (found === undefined) throw new Error('no busybox here; install it: sudo apt-get install -y busybox-static');
   return found;

@@ -70,6 +70,11 @@ describe('containerOptions', () => {
     });
   });
 
+  it('has the engine hold /output to its size where the site says so', () => {
+    const { HostConfig } = options(TASK, engineSchema.parse({ outputQuota: true, outputBytes: '1G' }));
+    expect(HostConfig['Mounts']).to.have.nested.property('[0].VolumeOptions.DriverConfig').that.deep.equals({ Name: 'local', Options: { size: String(2 ** 30) } });
+  });
+
   it("takes the image's command where the task has none, and keeps the entrypoint in both cases", () => {
     const own = options({ ...TASK, command: [] });
     expect([own.Entrypoint, own.Cmd]).to.deep.equal([['/bin/tool'], ['--help']]);
