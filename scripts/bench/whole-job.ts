@@ -75,8 +75,12 @@ export async function tagForRaw({ image }: BenchSite): Promise<void> {
   await docker.getImage(found.Id).tag({ repo: repository, tag: 'raw' });
 }
 
-/** One job, so that everything is pulled and warm. */
+/** Jobs before the first that is measured. */
+const WARM = 20;
+
+/** Some jobs, so that everything is pulled and warm. */
 export async function warmUp(site: BenchSite): Promise<void> {
   await throughGateway(site);
   await tagForRaw(site);
+  for (let job = 0; job < WARM; job += 1) await throughGateway(site);
 }

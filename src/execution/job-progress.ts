@@ -38,14 +38,20 @@ export class JobProgress {
   }
 
   /** How far the job is; empty where it neither waits nor runs, or nothing is known. */
-  async of(job: Pick<Job, 'id' | 'phase'>): Promise<LiveFacts> {
+  async of(job: Pick<Job, 'id' | 'phase' | 'startTime'>): Promise<LiveFacts> {
     if (job.phase === 'QUEUED') {
       const ahead = await this.#store.ahead(job.id).catch(() => undefined);
       return ahead === undefined ? {} : { queuePosition: ahead + 1 };
     }
-    if (job.phase !== 'EXECUTING') return {};
+    if (job.phase !== 'EXECUTING' || this.#hasJustStarted(job)) return {};
     const line = await this.#lineOf(job.id);
     return line === undefined ? {} : { progress: line };
+  }
+
+  /** A look into a running container costs the engine a good part of what a short job does, and would find nothing yet. */
+  #hasJustStarted({ startTime }: Pick<Job, 'startTime'>): boolean {
+    const age = this.#clock.now() - (startTime ?? 0);
+    return age >= 0 && age < FRESH;
   }
 
   async #lineOf(id: string): Promise<string | undefined> {

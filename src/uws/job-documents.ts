@@ -15,6 +15,7 @@ import type { JobUrls } from './urls.ts';
 interface Rendered {
   readonly revision: number;
   readonly phase: Phase;
+  readonly startTime: Job['startTime'];
   readonly live: LiveFacts;
   readonly body: Buffer;
   readonly owner: string | null;
@@ -63,7 +64,7 @@ export class JobDocuments {
     if (known !== undefined && this.#isBelieved(known, caller)) return known.body;
     const { changes } = this.#watch;
     const revision = await this.#service.revision(id, caller);
-    if (known?.revision === revision && isSame(known.live, await this.#live(id, known.phase))) {
+    if (known?.revision === revision && isSame(known.live, await this.#live({ id, phase: known.phase, startTime: known.startTime }))) {
       known.confirmed = this.#clock.monotonic();
       known.changes = changes;
       return known.body;
@@ -73,9 +74,9 @@ export class JobDocuments {
 
   /** The document of a job that was just read. */
   async render(job: Job, representation: Representation): Promise<Buffer> {
-    const live = await this.#live(job.id, job.phase);
+    const live = await this.#live(job);
     const body = Buffer.from(RENDERERS[representation](job, this.#urls, live));
-    this.#rendered.set(`${representation} ${job.id}`, { revision: job.revision, phase: job.phase, live, body, owner: job.owner, confirmed: -Infinity, changes: undefined });
+    this.#rendered.set(`${representation} ${job.id}`, { revision: job.revision, phase: job.phase, startTime: job.startTime, live, body, owner: job.owner, confirmed: -Infinity, changes: undefined });
     return body;
   }
 
@@ -85,8 +86,8 @@ export class JobDocuments {
     return changes !== undefined && changes === this.#watch.changes && this.#clock.monotonic() - confirmed < BELIEVED;
   }
 
-  async #live(id: string, phase: Phase): Promise<LiveFacts> {
-    return phase === 'QUEUED' || phase === 'EXECUTING' ? ((await this.#progress?.of({ id, phase })) ?? NOTHING) : NOTHING;
+  async #live(job: Pick<Job, 'id' | 'phase' | 'startTime'>): Promise<LiveFacts> {
+    return job.phase === 'QUEUED' || job.phase === 'EXECUTING' ? ((await this.#progress?.of(job)) ?? NOTHING) : NOTHING;
   }
 }
 

@@ -71,6 +71,7 @@ describe('how far a job is', () => {
     it('tells it to those who follow the job', async () => {
       const path = await gateway.executing();
       gateway.engine.leave(idOf(path), '.uws/progress', 'half');
+      gateway.clock.advance(3000);
       const response = await gateway.client.open('GET', `${path}/events`, {}, undefined);
       let text = '';
       for await (const chunk of response as AsyncIterable<Buffer>) {
