@@ -120,7 +120,7 @@ describe('the sandbox of a job', function () {
       const targets = [...hosts, '172.17.0.1', '169.254.169.254', '192.0.2.1'];
       const script = `
         for h in ${targets.join(' ')}; do for p in ${String(port)} 80 2375; do
-          wget -q -T 3 -O - http://$h:$p/ 2>/dev/null && echo "reached $h:$p"
+          nc -w 3 $h $p </dev/null 2>/dev/null && echo "reached $h:$p"
         done; done
         ping -c 1 -w 2 127.0.0.1 >/dev/null 2>&1 && echo raw socket
         nslookup example.org >/dev/null 2>&1 && echo resolved
@@ -128,6 +128,15 @@ describe('the sandbox of a job', function () {
       // One line of /proc/net/route is its heading.
       for (const user of [NOBODY, ROOT]) expect((await world.run(shellTask(image, script, { user }))).stdout).to.equal('lo\n1\n');
       expect(calls).to.equal(0);
+      // Outside the sandbox the same words reach the host: it is the sandbox that stops them.
+      const free = await world.docker.createContainer({ Image: image.configDigest, Cmd: ['nc', '-w', '3', '172.17.0.1', String(port)], Labels: { 'pratique.gateway': world.gateway } });
+      try {
+        await free.start();
+        await free.wait();
+        expect(calls).to.equal(1);
+      } finally {
+        await free.remove({ force: true });
+      }
     });
   });
 
