@@ -129,13 +129,16 @@ describe('the sandbox of a job', function () {
       for (const user of [NOBODY, ROOT]) expect((await world.run(shellTask(image, script, { user }))).stdout).to.equal('lo\n1\n');
       expect(calls).to.equal(0);
       // Outside the sandbox the same words reach the host: it is the sandbox that stops them.
-      const free = await world.docker.createContainer({ Image: image.configDigest, Cmd: ['nc', '-w', '3', '172.17.0.1', String(port)], Labels: { 'pratique.gateway': world.gateway } });
+      const network = await world.docker.createNetwork({ Name: `${world.gateway}-control`, Labels: { 'pratique.gateway': world.gateway } });
+      const words = `nc -w 3 $(ip route | sed -n 's/^default via \\([^ ]*\\).*/\\1/p') ${String(port)}`;
+      const free = await world.docker.createContainer({ Image: image.configDigest, Cmd: ['sh', '-c', words], HostConfig: { NetworkMode: network.id }, Labels: { 'pratique.gateway': world.gateway } });
       try {
         await free.start();
         await free.wait();
         expect(calls).to.equal(1);
       } finally {
         await free.remove({ force: true });
+        await network.remove();
       }
     });
   });
