@@ -7,6 +7,8 @@ import type { Config } from './config.ts';
 import { DockerEngine } from './engine/docker-engine.ts';
 import { DockerPreflight } from './engine/docker-preflight.ts';
 import { EngineFacts } from './engine/engine-facts.ts';
+import { lackingOf, relaxationRefusal, type RuleNeeds } from './engine/rule-needs.ts';
+import { isTemporary } from './errors.ts';
 import { Execution } from './execution/execution.ts';
 import { JobProgress } from './execution/job-progress.ts';
 import { createApp } from './http/app.ts';
@@ -15,7 +17,7 @@ import { createHttpServer } from './http/server.ts';
 import { createIdentity, type Identity } from './identity/create-identity.ts';
 import { linkKey, SignedLinks } from './identity/signed-links.ts';
 import type { Logger } from './logger.ts';
-import { siteDefaults, siteOffer, siteResources } from './site-offer.ts';
+import { ruleNeeds, siteDefaults, siteOffer, siteResources } from './site-offer.ts';
 import { httpPeer } from './planner/http-peer.ts';
 import { httpProbe } from './planner/http-probe.ts';
 import { plannerApi } from './planner/planner-api.ts';
@@ -35,6 +37,7 @@ import { FileResultStore } from './store/file-result-store.ts';
 import { SqliteDatabase } from './store/sqlite-database.ts';
 import { SqliteJobStore } from './store/sqlite-job-store.ts';
 import { UntrustedFetch } from './untrusted-fetch.ts';
+import type { Relaxations } from './task/relaxations.ts';
 import { CONTAINER_PARAMETERS } from './task/container-parameters.ts';
 import { jobTypeRoutes } from './uws/job-type-routes.ts';
 import { uwsParts } from './uws/parts.ts';
@@ -85,7 +88,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   });
   const rights = config.identity?.anonymous ?? { ask: true, run: true, reasons: true };
   const quotas = new Quotas({ config: config.quotas, store, clock, anonymous: rights });
-  const judge = new CallerPolicy({ judge: policy, quotas: config.quotas, reasons: rights.reasons });
+  const judge = new CallerPolicy({ judge: policy, quotas: config.quotas, reasons: rights.reasons, lacks: ({ relaxed }, signal) => lacksFor(relaxed, preflight, signal) });
   const execution = new Execution({
     store,
     results: new FileResultStore(join(config.data, 'results')),
@@ -163,7 +166,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   for (const warning of policy.warnings()) logger.warn({ policy: policy.policy.hash }, warning);
   const bases = policy.catalogue.run(BASES_REFRESH, closing.signal);
   await execution.start();
-  void tellPreflight(preflight, logger);
+  void tellPreflight(preflight, ruleNeeds(policy.policy), logger);
   return {
     address,
     policy,
@@ -193,9 +196,22 @@ function withCache({ data, registries, registryClient }: Config): RegistriesConf
 }
 
 /** Says what the engine lacks, as soon as it answers; without an engine the gateway serves all the same. */
-async function tellPreflight(preflight: DockerPreflight, logger: Logger): Promise<void> {
+async function tellPreflight(preflight: DockerPreflight, rules: readonly RuleNeeds[], logger: Logger): Promise<void> {
   const report = await preflight.ask().catch(() => undefined);
+  if (report !== undefined) {
+    for (const { rule, relaxed } of rules) for (const lacking of lackingOf(relaxed, report)) logger.error({ rule, lacking }, 'the engine lacks what a rule gives its containers');
+  }
   for (const { name, needed, found } of report?.checks.filter(({ has }) => !has) ?? []) logger[needed ? 'error' : 'info']({ check: name, found }, needed ? 'the engine lacks what jobs need' : 'the engine does not have this');
+}
+
+/** An engine that is away is no reason: jobs wait for it. */
+async function lacksFor(relaxed: Relaxations | undefined, preflight: DockerPreflight, signal: AbortSignal): Promise<string | undefined> {
+  if (relaxed?.runtime === undefined && relaxed?.network === undefined) return undefined;
+  const known = await preflight.ask(signal).catch((error: unknown) => {
+    if (isTemporary(error)) return undefined;
+    throw error;
+  });
+  return known === undefined ? undefined : relaxationRefusal(relaxed, known);
 }
 
 function engineLacks({ refusal }: DockerPreflight): Reason | undefined {

@@ -1,4 +1,6 @@
 import type { Config } from './config.ts';
+import type { RuleNeeds } from './engine/rule-needs.ts';
+import type { CompiledPolicy } from './policy/rule.ts';
 import type { EngineDescription } from './engine/engine.ts';
 import type { Offer } from './execution/slots.ts';
 import type { SiteResources } from './planner/container-resources.ts';
@@ -39,4 +41,9 @@ export function siteResources({ jobs }: Config, { resources, maximum }: SiteDefa
     executionDuration: jobs.executionDuration,
     store: jobs.results.bytes,
   };
+}
+
+/** What the rules of a policy need of the engine beyond the sandbox of all. */
+export function ruleNeeds({ rules }: CompiledPolicy): readonly RuleNeeds[] {
+  return rules.flatMap(({ name, relaxed }) => (relaxed === undefined ? [] : [{ rule: name, relaxed }]));
 }

@@ -1,4 +1,6 @@
 import type { PinnedTask } from '../task/task.ts';
+import { NO_RESOLVER } from './docker-internal-network.ts';
+import type { JobNetwork } from './docker-job-network.ts';
 import { labelsOf, LABELS, type DockerNames } from './docker-names.ts';
 import type { Sandbox } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
@@ -45,8 +47,9 @@ const LARGEST_ID = 2 ** 31 - 1;
  * The container of a judged task: a constant, and named fields on top. `imageId` is the engine's id of the verified image.
  * Pure. Throws EngineRefused for a task that cannot be held to its limits or has nothing to run.
  */
-export function containerOptions(names: DockerNames, gateway: string, jobId: string, task: PinnedTask, imageId: string, sandbox: Sandbox): ContainerOptions {
+export function containerOptions(names: DockerNames, gateway: string, jobId: string, task: PinnedTask, imageId: string, sandbox: Sandbox, network?: JobNetwork): ContainerOptions {
   const { config } = task.image;
+  const runtime = task.relaxed?.runtime ?? sandbox.runtime;
   const command = task.command.length > 0 ? task.command : config.command;
   if (config.entrypoint.length + command.length === 0) throw new EngineRefused('the image has no command, and the task gives none');
   return {
@@ -55,7 +58,7 @@ export function containerOptions(names: DockerNames, gateway: string, jobId: str
     Image: imageId,
     Entrypoint: config.entrypoint,
     Cmd: command,
-    Env: environmentOf(task),
+    Env: environmentOf(task, network),
     WorkingDir: config.workingDirectory || '/',
     Labels: {
       // The engine hands an image's labels on to the container, where other programs of the host may act on them.
@@ -70,7 +73,9 @@ export function containerOptions(names: DockerNames, gateway: string, jobId: str
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       ...SANDBOX,
-      ...(sandbox.runtime === undefined ? {} : { Runtime: sandbox.runtime }),
+      ...relaxations(task, sandbox),
+      ...(network === undefined ? {} : { NetworkMode: network.name, Dns: [NO_RESOLVER] }),
+      ...(runtime === undefined ? {} : { Runtime: runtime }),
       ...limitsOf(task, sandbox),
       Tmpfs: temporaryFolders(task, sandbox),
       Mounts: [{ Type: 'volume', Source: names.output, Target: '/output', VolumeOptions: { NoCopy: true, Labels: labelsOf(gateway, jobId, 'output'), ...outputQuota(sandbox) } }],
@@ -87,15 +92,31 @@ export function outputQuota({ outputBytes, outputQuota: held }: Pick<Sandbox, 'o
   return held ? { DriverConfig: { Name: 'local', Options: { size: String(outputBytes) } } } : {};
 }
 
+/** What the rule gives beyond the constant, field by field; a new relaxation is a new field here. */
+function relaxations({ relaxed = {} }: PinnedTask, sandbox: Sandbox): Record<string, unknown> {
+  return {
+    ...(relaxed.writableRoot === undefined ? {} : { ReadonlyRootfs: false, ...(sandbox.outputQuota ? { StorageOpt: { size: String(sandbox.outputBytes) } } : {}) }),
+    ...(relaxed.capabilities === undefined ? {} : { CapAdd: relaxed.capabilities.map((name) => `CAP_${name}`) }),
+  };
+}
+
 /** The image's variables, the task's on top, and a HOME that can be written, since the root file system cannot. */
-function environmentOf(task: PinnedTask): string[] {
+function environmentOf(task: PinnedTask, network: JobNetwork | undefined): string[] {
   const variables = new Map<string, string>([['HOME', '/work']]);
   for (const line of task.image.config.env) {
     const at = line.indexOf('=');
     if (at > 0) variables.set(line.slice(0, at), line.slice(at + 1));
   }
+  // after the image's: a proxy of where it was built would not be reached
+  for (const [name, value] of Object.entries(network === undefined ? {} : proxyVariables(network))) variables.set(name, value);
   for (const [name, value] of Object.entries(task.env)) variables.set(name, value);
   return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+/** In both spellings, for programs heed one or the other. */
+function proxyVariables({ proxy }: JobNetwork): Record<string, string> {
+  const variables = { http_proxy: proxy, https_proxy: proxy, no_proxy: 'localhost,127.0.0.1' };
+  return { ...variables, ...Object.fromEntries(Object.entries(variables).map(([name, value]) => [name.toUpperCase(), value])) };
 }
 
 function limitsOf(task: PinnedTask, sandbox: Sandbox): Record<string, unknown> {

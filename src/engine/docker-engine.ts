@@ -6,13 +6,14 @@ import type { PinnedTask } from '../task/task.ts';
 import { BlankVolume, isBlank } from './docker-blank-volume.ts';
 import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
-import { containerOptions, type ContainerOptions, outputQuota } from './docker-container-options.ts';
+import { ContainerCreation } from './docker-creation.ts';
 import { describeEngine, engineTime } from './docker-description.ts';
 import { DockerStatusError, EngineLate, refusal } from './docker-errors.ts';
-import { parseContainer, parseCreated, runOf, type InspectedContainer } from './docker-inspect.ts';
-import { diskUse, isHeldTo } from './docker-disk-use.ts';
+import { parseContainer, runOf, type InspectedContainer } from './docker-inspect.ts';
+import { diskUse } from './docker-disk-use.ts';
 import { remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
+import { JobNetworks } from './docker-job-network.ts';
 import { jobsOf } from './docker-jobs.ts';
 import { demultiplexed } from './docker-logs.ts';
 import { namesOf, type DockerNames } from './docker-names.ts';
@@ -20,9 +21,9 @@ import { outputFiles } from './docker-output.ts';
 import { progressOf } from './docker-progress.ts';
 import { type DockerPreflight, preflightRefusal } from './docker-preflight.ts';
 import type { PullCredentials } from './docker-pull.ts';
-import { containerDifferences, seriousWarnings } from './docker-verify-container.ts';
 import type { EngineConfig } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
+import { relaxationRefusal } from './rule-needs.ts';
 import type { Engine, EngineDescription, EngineRun, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
 
 export interface DockerEngineOptions {
@@ -55,6 +56,8 @@ export class DockerEngine implements Engine {
   readonly #calls: DockerCalls;
   readonly #blank: BlankVolume;
   readonly #images: DockerImages;
+  readonly #networks: JobNetworks;
+  readonly #creation: ContainerCreation;
   readonly #preflight: DockerPreflight | undefined;
   readonly #tidying = new Map<string, Promise<void>>();
   readonly #starting = new Map<string, Promise<EngineRun>>();
@@ -68,6 +71,9 @@ export class DockerEngine implements Engine {
     this.#calls = new DockerCalls(connection, options.clock, options.config.answerWithin * 1000);
     this.#blank = new BlankVolume(this.#calls, options.gateway);
     this.#images = new DockerImages(this.#calls, options.credentials ?? (() => undefined));
+    this.#networks = new JobNetworks(this.#calls, options.gateway, options.config.networks);
+    const parts = { calls: this.#calls, blank: this.#blank, images: this.#images, networks: this.#networks };
+    this.#creation = new ContainerCreation({ ...parts, config: options.config, gateway: options.gateway, remove: (jobId) => this.remove(jobId) });
     this.#preflight = options.preflight;
   }
 
@@ -93,12 +99,11 @@ export class DockerEngine implements Engine {
 
   async create(jobId: string, task: PinnedTask, signal: AbortSignal): Promise<void> {
     const names = namesOf(this.#gateway, jobId);
-    await this.#refuseLacking(signal);
+    await this.#refuseLacking(signal, task);
     const imageId = await translated('show the image', () => this.#images.verifiedId(task.image, signal));
-    const options = containerOptions(names, this.#gateway, jobId, task, imageId, this.#config);
     signal.throwIfAborted();
     // From here on no signal: what has begun on the engine goes on there, and must be known to be there.
-    await translated('create the container', () => this.#create(jobId, task.image, names, options));
+    await translated('create the container', () => this.#creation.create(jobId, task, names, imageId));
   }
 
   async start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
@@ -191,6 +196,7 @@ export class DockerEngine implements Engine {
       const { status } = await this.#calls.ask('DELETE', `/containers/${names.container}`, { query: { force: true, v: true }, accept: [NOT_FOUND, CONFLICT] });
       // Somebody else is removing it at this moment.
       if (status === CONFLICT) await this.#calls.ask('POST', `/containers/${names.container}/wait`, { query: { condition: 'removed' }, accept: [NOT_FOUND] });
+      await this.#networks.remove(names);
       const volume = `/volumes/${names.output}`;
       const removed = await this.#calls.ask('DELETE', volume, { accept: [NOT_FOUND, CONFLICT] });
       if (removed.status !== CONFLICT) return;
@@ -218,53 +224,10 @@ export class DockerEngine implements Engine {
   }
 
   /** Before anything is pulled: no sandbox is made weaker than the site wants. */
-  async #refuseLacking(signal: AbortSignal): Promise<void> {
+  async #refuseLacking(signal: AbortSignal, task?: PinnedTask): Promise<void> {
     const preflight = await translated('describe itself', async () => this.#preflight?.ask(signal));
-    const lacking = preflight === undefined ? undefined : preflightRefusal(preflight);
+    const lacking = preflight === undefined ? undefined : (preflightRefusal(preflight) ?? relaxationRefusal(task?.relaxed, preflight));
     if (lacking !== undefined) throw new EngineRefused(lacking);
-  }
-
-  async #create(jobId: string, image: Image, names: DockerNames, options: ContainerOptions): Promise<void> {
-    let ours = false;
-    try {
-      // At once, for neither waits for the other: an empty volume is prepared whoever has made it.
-      const [prepared, created] = await Promise.allSettled([
-        this.#blank.prepare(jobId, names, outputQuota(this.#config)),
-        this.#calls.ask('POST', '/containers/create', { query: { name: names.container }, body: options, accept: [NOT_FOUND, CONFLICT] }),
-      ]);
-      if (created.status === 'rejected') throw created.reason;
-      const { status, body } = created.value;
-      ours = status !== NOT_FOUND && status !== CONFLICT;
-      if (prepared.status === 'rejected') throw prepared.reason;
-      if (status === NOT_FOUND) {
-        this.#images.forget(image);
-        throw new EngineRefused('the image is no longer present', { temporary: true });
-      }
-      await this.#mustBeAsAsked(names, options, ours ? parseCreated(body).Warnings : []);
-    } catch (error) {
-      // After an outage nothing can be undone, and the container may be good; `remove` finds whatever there is.
-      if (error instanceof EngineRefused || error instanceof DockerStatusError) await this.#undo(jobId, names, ours).catch(() => undefined);
-      throw error;
-    }
-  }
-
-  async #mustBeAsAsked(names: DockerNames, options: ContainerOptions, warnings: readonly string[]): Promise<void> {
-    const noSwap = this.#config.hostHasNoSwap;
-    const serious = seriousWarnings(warnings, noSwap);
-    if (serious.length > 0) throw new EngineRefused(`the engine cannot hold the container to what was asked: ${serious.join('; ')}`);
-    const made = await this.#container(names.container);
-    if (!made) throw new EngineRefused('the container was gone as soon as it was created', { temporary: true });
-    const differences = containerDifferences(options, names, made, noSwap);
-    const { outputBytes, outputQuota: held } = this.#config;
-    if (held && !(await isHeldTo(outputBytes, this.#calls, names.output))) differences.push('Volume.Options.size');
-    if (differences.length > 0) throw new EngineRefused(`the engine's container is not the one that was asked for: ${differences.join(', ')}`);
-  }
-
-  /** Removes what this creation made. A container that was there before keeps itself and, being in use, its volume. */
-  async #undo(jobId: string, names: DockerNames, ours: boolean): Promise<void> {
-    if (ours) return this.remove(jobId);
-    await this.#blank.tidy(names);
-    await this.#calls.ask('DELETE', `/volumes/${names.output}`, { accept: [NOT_FOUND, CONFLICT] });
   }
 
   /** While the job runs, when nobody waits; only a removal does, and what failed here is done there. */
@@ -276,9 +239,12 @@ export class DockerEngine implements Engine {
   async #start(jobId: string): Promise<EngineRun> {
     const names = namesOf(this.#gateway, jobId);
     const { container } = names;
-    const before = await this.#run(jobId, container);
+    const made = await this.#container(container);
+    if (!made) throw gone();
+    const before = runOf(jobId, made);
     if (neverRan(before)) throw couldNotStart(`the engine could not start the container: ${before.exit?.error ?? ''}`);
     if (before.state !== 'created') return before;
+    if (made.HostConfig['NetworkMode'] !== 'none') await this.#networks.check(names);
     await this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] }).catch((error: unknown) => {
       // The engine keeps its reason with the container and will not be asked again: this is final, whatever the status.
       if (error instanceof DockerStatusError) throw couldNotStart(refusal('start the container', error).message, error);

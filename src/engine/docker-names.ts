@@ -36,6 +36,11 @@ export function namesOf(gateway: string, jobId: string): DockerNames {
   return { container, blank: `${container}.blank`, output: `${container}${OUTPUT}` };
 }
 
+/** The network of a job that has one of its own. */
+export function networkOf({ container }: DockerNames): string {
+  return `${container}.net`;
+}
+
 /** What the names of everything of a gateway begin with. */
 export function namePrefix(gateway: string): string {
   return `pratique-${gateway}.`;

@@ -4,7 +4,9 @@ import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import { cleaned } from './docker-errors.ts';
 import { parse } from './docker-inspect.ts';
-import type { EngineConfig, Requirement } from './engine-config.ts';
+import { egressProblem } from './docker-job-network.ts';
+import type { EngineConfig, NetworkProfile, Requirement } from './engine-config.ts';
+import { type EngineOffer, ruleLines, type RuleNeeds } from './rule-needs.ts';
 
 const flag = z.boolean().nullish();
 const words = z.array(z.string()).nullish().transform((value) => value ?? []);
@@ -36,8 +38,8 @@ export interface PreflightCheck {
   readonly found: string;
 }
 
-/** What an engine has of what a sandbox is made of. */
-export interface Preflight {
+/** What an engine has of what a sandbox is made of, and of what rules can give. */
+export interface Preflight extends EngineOffer {
   readonly checks: readonly PreflightCheck[];
   /** The engine's own warnings. */
   readonly warnings: readonly string[];
@@ -49,7 +51,7 @@ type Needs = Pick<EngineConfig, 'require' | 'runtime' | 'hostHasNoSwap'>;
 const API = [1, 40] as const;
 
 /** What /info and /version say of an engine, held against what is needed. Throws EngineUnavailable where they cannot be read. */
-export function preflightOf(info: unknown, version: unknown, needs: Needs): Preflight {
+export function preflightOf(info: unknown, version: unknown, needs: Needs, networks: EngineOffer['networks'] = new Map()): Preflight {
   const facts = parse(infoSchema, info);
   const { Version, ApiVersion, Os } = parse(versionSchema, version);
   const always = (name: PreflightCheck['name'], has: boolean, found: string): PreflightCheck => ({ name, has, needed: true, found });
@@ -68,6 +70,8 @@ export function preflightOf(info: unknown, version: unknown, needs: Needs): Pref
       ...optional(facts).map((check) => ({ ...check, needed: needs.require.includes(check.name) })),
     ].map((check) => ({ ...check, found: cleaned(check.found) })),
     warnings: facts.Warnings.map(cleaned),
+    runtimes,
+    networks,
   };
 }
 
@@ -92,11 +96,14 @@ function optional(facts: z.output<typeof infoSchema>): readonly { readonly name:
 }
 
 /** A report for people, a line for each thing: what there is, what is missing, and whether jobs are refused for it. */
-export function preflightLines({ checks, warnings }: Preflight): readonly string[] {
+export function preflightLines(preflight: Preflight, rules: readonly RuleNeeds[] = []): readonly string[] {
+  const { checks, networks, warnings } = preflight;
   const state = ({ has, needed }: PreflightCheck): string => (has ? 'ok     ' : needed ? 'MISSING' : 'absent ');
   const lacking = checks.filter(({ has, needed }) => needed && !has).map(({ name }) => name);
   return [
     ...checks.map((check) => `${state(check)} ${check.name.padEnd(25)} ${check.found}`),
+    ...[...networks].map(([name, problem]) => `${problem === undefined ? 'ok     ' : 'absent '} ${`network ${name}`.padEnd(25)} ${problem ?? 'its egress container runs'}`),
+    ...ruleLines(rules, preflight),
     ...warnings.map((warning) => `warning ${'the engine says'.padEnd(25)} ${warning}`),
     lacking.length === 0 ? 'The engine has everything that jobs need here.' : `Jobs are refused: the engine lacks ${lacking.join(', ')}.`,
   ];
@@ -115,6 +122,7 @@ const GOOD_FOR = 60_000;
 export class DockerPreflight {
   readonly #calls: DockerCalls;
   readonly #needs: Needs;
+  readonly #profiles: readonly NetworkProfile[];
   readonly #clock: Clock;
   readonly #close: () => void;
   #known: { readonly preflight: Preflight; readonly at: Instant } | undefined;
@@ -124,6 +132,7 @@ export class DockerPreflight {
     const connection = dockerConnection(config, environment);
     this.#calls = new DockerCalls(connection, clock, config.answerWithin * 1000);
     this.#needs = config;
+    this.#profiles = config.networks;
     this.#clock = clock;
     this.#close = () => connection.agent.destroy();
   }
@@ -133,7 +142,8 @@ export class DockerPreflight {
     const now = this.#clock.now();
     if (this.#known !== undefined && Math.abs(now - this.#known.at) < GOOD_FOR) return this.#known.preflight;
     const [info, version] = await Promise.all([this.#calls.ask('GET', '/info', { signal }), this.#calls.ask('GET', '/version', { signal })]);
-    this.#known = { preflight: preflightOf(info.body, version.body, this.#needs), at: now };
+    const networks = await Promise.all(this.#profiles.map(async (profile) => [profile.name, await egressProblem(this.#calls, profile, signal)] as const));
+    this.#known = { preflight: preflightOf(info.body, version.body, this.#needs, new Map(networks)), at: now };
     return this.#known.preflight;
   }
 

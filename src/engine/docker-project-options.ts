@@ -1,6 +1,7 @@
 import type { PinnedProject, PinnedService } from '../task/project.ts';
 import type { PinnedTask } from '../task/task.ts';
 import { containerOptions, type ContainerOptions } from './docker-container-options.ts';
+import { NO_RESOLVER } from './docker-internal-network.ts';
 import { type ProjectNames, SERVICE_LABELS, type ServiceContainer } from './docker-project-names.ts';
 import type { Sandbox } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
@@ -26,8 +27,6 @@ interface Mount {
 }
 
 const NANOSECONDS = 1_000_000;
-/** The container's own loopback: names of services are resolved by the engine before anybody else is asked, others by nobody. */
-const NOBODY = '127.0.0.1';
 const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
 /**
@@ -79,7 +78,7 @@ function networkOf(service: PinnedService, project: PinnedProject, names: Projec
   const [first] = endpointsOf(service, project, names);
   if (first === undefined) return { NetworkMode: 'none' };
   const outside = service.networks.some(({ external }) => external === true);
-  const servers = service.dns.length > 0 || outside ? service.dns : [NOBODY];
+  const servers = service.dns.length > 0 || outside ? service.dns : [NO_RESOLVER];
   return {
     NetworkMode: first.network,
     ...(servers.length === 0 ? {} : { Dns: servers }),

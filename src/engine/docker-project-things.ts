@@ -5,6 +5,7 @@ import type { PinnedFile, PinnedProject, PinnedService } from '../task/project.t
 import { BlankVolume } from './docker-blank-volume.ts';
 import type { DockerCalls } from './docker-call.ts';
 import { parse } from './docker-inspect.ts';
+import { ensureInternalNetwork } from './docker-internal-network.ts';
 import type { DockerNames } from './docker-names.ts';
 import { type ProjectNames, type ServiceContainer, SERVICE_LABELS } from './docker-project-names.ts';
 import { EngineRefused } from './engine.ts';
@@ -12,10 +13,6 @@ import { EngineRefused } from './engine.ts';
 const NOT_FOUND = 404;
 const CONFLICT = 409;
 
-/** The bridge has no address of its own: on an internal network, too, the host would answer at it, with whatever listens there. */
-const NO_HOST = { 'com.docker.network.bridge.inhibit_ipv4': 'true' };
-
-const networkSchema = z.object({ Id: z.string(), Name: z.string(), Driver: z.string(), Internal: z.boolean(), EnableIPv6: z.boolean(), Attachable: z.boolean(), Options: z.record(z.string(), z.string()).nullish() });
 const namedSchema = z.array(z.object({ Id: z.string() }));
 
 /** What the containers of a project need to be there before them: networks, volumes, images with files in them. */
@@ -33,7 +30,7 @@ export class ProjectThings {
   async prepare(jobId: string, project: PinnedProject, containers: readonly ServiceContainer[], names: ProjectNames): Promise<void> {
     await allDone(project.services.flatMap((service) => this.#outside(service)));
     await allDone([
-      ...project.networks.map((_, i) => this.#network(names.network(i), names)),
+      ...project.networks.map((_, i) => ensureInternalNetwork(this.#calls, names.network(i), names.labels('network'))),
       ...project.volumes.map((volume, i) => this.#volume(jobId, names.volume(i), ownerOf(volume, project))),
       ...containers.flatMap(({ anonymous, service }) => [...anonymous.values()].map((name) => this.#volume(jobId, { container: name, blank: `${name}.blank`, output: name }, service.task.user))),
     ]);
@@ -60,15 +57,6 @@ export class ProjectThings {
     const { body: committed } = await this.#calls.ask('POST', '/commit', { query: { container, pause: false }, body: { Labels: labels } });
     await this.#calls.ask('DELETE', `/containers/${container}`, { query: { force: true, v: true }, accept: [NOT_FOUND] });
     return parse(z.object({ Id: z.string() }), committed).Id;
-  }
-
-  async #network(name: string, names: ProjectNames): Promise<void> {
-    const body = { Name: name, Driver: 'bridge', Internal: true, Attachable: false, EnableIPv6: false, CheckDuplicate: true, Options: NO_HOST, Labels: names.labels('network') };
-    await this.#calls.ask('POST', '/networks/create', { body, accept: [CONFLICT] });
-    const network = parse(networkSchema, (await this.#calls.ask('GET', `/networks/${name}`)).body);
-    const inhibited = Object.entries(NO_HOST).every(([key, value]) => network.Options?.[key] === value);
-    if (network.Name === name && network.Driver === 'bridge' && network.Internal && !network.EnableIPv6 && !network.Attachable && inhibited) return;
-    throw new EngineRefused("the engine's network is not the one that was asked for");
   }
 
   /** A volume that belongs to its first user: a database, for one, insists on owning its folder. Others may write too. */

@@ -30,7 +30,7 @@ const CONFIG_MAY_HOLD = new Set(['ExposedPorts', 'Volumes', 'OnBuild', 'Shell'])
 export function containerDifferences(asked: ContainerOptions, names: DockerNames, made: InspectedContainer, noSwap: boolean): string[] {
   const checks: readonly (readonly [path: string, holds: boolean])[] = [
     ['Mounts', onlyOutput(made.Mounts, names.output)],
-    ['NetworkSettings.Networks', (made.NetworkSettings?.Networks ?? []).every((network) => network === 'none')],
+    ['NetworkSettings.Networks', (made.NetworkSettings?.Networks ?? []).every((network) => network === asked.HostConfig['NetworkMode'])],
   ];
   return [...optionDifferences(asked, made, noSwap), ...checks.filter(([, holds]) => !holds).map(([path]) => path)];
 }

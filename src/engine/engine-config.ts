@@ -72,6 +72,18 @@ export const engineSchema = z
       .boolean()
       .default(false)
       .meta({ description: 'Says that the host has no swap, for engines that cannot limit it; without either, jobs are refused.' }),
+    networks: z
+      .array(
+        z.strictObject({
+          name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 lower-case letters, digits and "-"').meta({ description: "What rules call it (run.network)." }),
+          egress: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'must be the name of a container').meta({ description: 'The container that is all that jobs reach: `pratique egress`, with the list of hosts that it lets through.' }),
+          port: z.int().min(1).max(65_535).default(3128).meta({ description: 'Where it listens.' }),
+        }),
+      )
+      .max(100)
+      .default([])
+      .refine((profiles) => new Set(profiles.map(({ name }) => name)).size === profiles.length, 'a name is given twice')
+      .meta({ description: 'Network profiles. A job under a rule that names one gets a network of its own, in which there is only that container.' }),
     require: z.array(z.enum(REQUIREMENTS)).default([]).meta({ description: 'What the engine must have, or jobs are refused with that reason.' }),
     answerWithin: z.int().min(1).max(3600).default(120).meta({ description: 'Seconds in which the engine must answer a call.' }),
   })
@@ -79,6 +91,8 @@ export const engineSchema = z
 
 /** The parsed `engine` section: everything set, sizes in bytes, times in seconds. */
 export type EngineConfig = z.output<typeof engineSchema>;
+
+export type NetworkProfile = EngineConfig['networks'][number];
 
 /** What a job's container gets beside its task: the part of the configuration that goes into every container. */
 export type Sandbox = Pick<

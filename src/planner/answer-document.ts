@@ -53,12 +53,13 @@ function resourcesMember(ranges: Ranges | undefined, short: boolean): Document {
 }
 
 function decisionDocument({ decision, digest }: DecisionShown): Document {
-  const { id, rule, policy, base } = decision;
+  const { id, rule, policy, base, relaxed } = decision;
   return {
     id,
     rule,
     policy,
     ...(digest === undefined ? {} : { digest }),
+    ...(relaxed === undefined ? {} : { relaxed: [...relaxed] }),
     ...(base === undefined ? {} : { base: { name: base.name, digest: base.digest } }),
   };
 }

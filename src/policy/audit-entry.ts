@@ -8,7 +8,7 @@ import type { Door } from './policy.ts';
 
 /** What is kept of a judgement. Commands and variables are not: they may hold what is nobody else's business. */
 export function auditEntry(task: Task, caller: Caller, door: Door, { verdict, image }: Judgement): AuditEntry {
-  const { id, at, policy, rule, base } = verdict.decision;
+  const { id, at, policy, rule, base, relaxed } = verdict.decision;
   return {
     id,
     at,
@@ -19,6 +19,7 @@ export function auditEntry(task: Task, caller: Caller, door: Door, { verdict, im
     reference: formatReference(task.image),
     ...(image === undefined ? {} : { digests: digestsOf(image) }),
     ...(base === undefined ? {} : { base: { name: base.name, digest: base.digest } }),
+    ...(relaxed === undefined ? {} : { relaxed }),
     answer: verdict.accepted ? 'yes' : 'no',
     reasons: verdict.accepted ? (verdict.warnings ?? []) : verdict.reasons,
   };

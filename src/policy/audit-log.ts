@@ -18,6 +18,8 @@ export interface AuditEntry {
   /** What it named; absent where the answer needed no look. */
   readonly digests?: { readonly index?: Digest; readonly manifest: Digest; readonly config: Digest };
   readonly base?: { readonly name: string; readonly digest: Digest };
+  /** What the rule gives beyond the sandbox. */
+  readonly relaxed?: readonly string[];
   readonly answer: 'yes' | 'no';
   /** Of a no; of a yes, its warnings. */
   readonly reasons: readonly Reason[];

@@ -26,6 +26,7 @@ export function explain(task: Task, { verdict, names, checks, image }: Judgement
     `answer    YES (rule ${decision.rule})`,
     `  would run ${verdict.task.image.manifestDigest}`,
     `  as user ${user} with ${String(resources.cores)} cores and ${formatSize(resources.memory)} of memory`,
+    ...(decision.relaxed === undefined ? [] : [`  relaxed by the rule: ${decision.relaxed.join(', ')}`]),
   ];
 }
 

@@ -27,6 +27,7 @@ const entrySchema = z.object({
   reference: z.string(),
   digests: z.object({ index: digest.exactOptional(), manifest: digest, config: digest }).exactOptional(),
   base: z.object({ name: z.string(), digest }).exactOptional(),
+  relaxed: z.array(z.string()).exactOptional(),
   answer: z.enum(['yes', 'no']),
   reasons: z.array(z.object({ code: z.string(), path: z.string(), text: z.string(), rule: z.string().exactOptional() })),
 });

@@ -26,6 +26,7 @@ const outline = z
             images: texts,
             base: texts.optional().catch(undefined),
             config: z.looseObject({}).optional().catch(undefined),
+            run: z.looseObject({ user: z.string().optional().catch(undefined), capabilities: z.unknown().optional() }).optional().catch(undefined),
             signature: z.looseObject({ mode: z.unknown().optional(), keys: texts.optional().catch(undefined), identities: texts.optional().catch(undefined) }).optional().catch(undefined),
           })
           .catch({ images: [] }),
@@ -126,6 +127,7 @@ function ruleProblems(policy: Outline, rule: RuleOutline, path: string): PolicyP
     ...signatureProblems(rule, path),
     ...asBaseProblems(rule, path),
     ...restrictionProblems(rule, path),
+    ...capabilityProblems(rule, path),
   ];
 }
 
@@ -170,4 +172,10 @@ function restrictionProblems(rule: RuleOutline, path: string): PolicyProblem[] {
     return [{ path: `${path}.unrestricted`, message: 'is wrong here: the rule does not accept everything' }];
   }
   return [];
+}
+
+/** Without new privileges nobody but root has any use of a capability. */
+function capabilityProblems({ run }: RuleOutline, path: string): PolicyProblem[] {
+  if (run?.capabilities === undefined || /^0+:/.test(run.user ?? '')) return [];
+  return [{ path: `${path}.run.capabilities`, message: 'do nothing for who is not root: give run.user with uid 0 too, or leave them out' }];
 }

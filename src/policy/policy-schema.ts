@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { GatewayError } from '../errors.ts';
 import { isDigest } from '../image/digest.ts';
 import { parseReference } from '../image/reference.ts';
+import { CAPABILITIES } from '../task/relaxations.ts';
 import { parseDuration, parseSize } from '../task/units.ts';
 import { composeSchema } from './compose-knobs.ts';
 import { compileImagePattern } from './image-pattern.ts';
@@ -10,6 +11,9 @@ import { MAX_TRUSTED_ROOT, trustedRootProblem } from './trusted-root.ts';
 
 /** Decision.rule where no rule matched; no rule may be called so. */
 export const NO_RULE = 'none';
+
+const networkName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 lower-case letters, digits and "-"');
+const runtimeName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be the name of a runtime');
 
 const name = z
   .string()
@@ -134,9 +138,13 @@ const rule = z
           .regex(/^(?:image|\d{1,9}:\d{1,9})$/, 'must be uid:gid in digits, or "image"')
           .optional()
           .meta({ description: 'uid:gid, or "image" for its own (numeric, not root); absent = the site\'s.' }),
+        writableRoot: z.literal(true).optional().meta({ description: "The root file system can be written; what is written counts as the job's disk." }),
+        capabilities: z.array(z.enum(CAPABILITIES)).min(1).max(CAPABILITIES.length).optional().meta({ description: 'For containers that run as root (run.user with uid 0).' }),
+        network: networkName.optional().meta({ description: "A network profile of the site's (engine.networks). Absent = no network." }),
+        runtime: runtimeName.optional().meta({ description: "One of the engine's runtimes, runsc say. Absent = the site's." }),
       })
       .optional()
-      .meta({ description: 'What is relaxed for containers under this rule.' }),
+      .meta({ description: 'What is relaxed for containers under this rule; each is told in the decision, and what the engine lacks of it refuses the job.' }),
     limits: z
       .strictObject({ cores: z.number().positive().max(65_536).optional(), memory: size.optional() })
       .optional()

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { digestOf, type Digest } from '../image/digest.ts';
 import { formatReference, parseReference, type Reference } from '../image/reference.ts';
+import type { Relaxations } from '../task/relaxations.ts';
 import { parseDuration, parseSize } from '../task/units.ts';
 import { compileImagePattern, type ImagePattern } from './image-pattern.ts';
 import { type ComposeKnobs, STRICT } from './compose-knobs.ts';
@@ -64,6 +65,8 @@ export interface Rule {
   readonly signature: SignatureRule;
   /** `uid:gid`, or `image`; absent = the site's. */
   readonly user?: string;
+  /** Absent = nothing. */
+  readonly relaxed?: Relaxations;
   /** The most that one task may ask for; absent = the site's. */
   readonly limits: { readonly cores?: number; readonly memory?: number };
 }
@@ -128,11 +131,22 @@ function compileRule(rule: RuleDocument, bases: ReadonlyMap<string, ApprovedBase
     config: rule.config ?? {},
     signature: rule.signature === undefined ? NOT_SIGNED : compileSignature(rule.signature, signers),
     ...(rule.run?.user === undefined ? {} : { user: rule.run.user }),
+    ...compileRelaxations(rule.run ?? {}),
     limits: {
       ...(rule.limits?.cores === undefined ? {} : { cores: rule.limits.cores }),
       ...(memory === undefined ? {} : { memory }),
     },
   };
+}
+
+function compileRelaxations({ writableRoot, capabilities, network, runtime }: NonNullable<RuleDocument['run']>): Pick<Rule, 'relaxed'> {
+  const relaxed: Relaxations = {
+    ...(writableRoot === undefined ? {} : { writableRoot }),
+    ...(capabilities === undefined ? {} : { capabilities: [...new Set(capabilities)].sort() }),
+    ...(network === undefined ? {} : { network }),
+    ...(runtime === undefined ? {} : { runtime }),
+  };
+  return Object.keys(relaxed).length === 0 ? {} : { relaxed };
 }
 
 function compileSignature(signature: NonNullable<RuleDocument['signature']>, { keys, identities }: Signers): SignatureRule {

@@ -6,6 +6,7 @@ import type { Platform } from '../image/platform.ts';
 import { formatReference, type Reference } from '../image/reference.ts';
 import { ImageUnacceptable } from '../registry/registry.ts';
 import type { Decision } from '../task/decision.ts';
+import { relaxationLines } from '../task/relaxations.ts';
 import type { PinnedTask, Task } from '../task/task.ts';
 import type { AuditLog } from './audit-log.ts';
 import { auditEntry } from './audit-entry.ts';
@@ -71,7 +72,7 @@ export class TaskPolicy implements Policy {
     const found = await this.#examine(task, name, name.rule, signal);
     const refusals = found.checks.flatMap((check) => check.refusals);
     if (refusals.length > 0 || found.image === undefined) return this.#refuse(name, found, refusals);
-    return this.#accept(name, found, this.#pin(task, name.rule, found.image));
+    return this.#accept(name, found, this.#pin(task, name.rule, found.image), relaxationLines(name.rule.relaxed ?? {}, name.rule.user));
   }
 
   async #examine(task: Task, name: NameMatch, rule: Rule, signal: AbortSignal): Promise<Findings> {
@@ -128,12 +129,13 @@ export class TaskPolicy implements Policy {
       env: task.env,
       resources: grantedResources(task, rule, site),
       user: userFor(image, rule, site.user),
+      ...(rule.relaxed === undefined ? {} : { relaxed: rule.relaxed }),
     };
   }
 
-  #accept(name: NameMatch, found: Findings, task: PinnedTask): Judgement {
+  #accept(name: NameMatch, found: Findings, task: PinnedTask, relaxed: readonly string[]): Judgement {
     const warnings = reasons(name, found.checks.flatMap((check) => check.warnings));
-    const verdict: Verdict = { accepted: true, task, decision: this.#decision(name, found), ...(warnings.length === 0 ? {} : { warnings }) };
+    const verdict: Verdict = { accepted: true, task, decision: { ...this.#decision(name, found), ...(relaxed.length === 0 ? {} : { relaxed }) }, ...(warnings.length === 0 ? {} : { warnings }) };
     return { verdict, names: name.outcomes, checks: found.checks, image: task.image };
   }
 

@@ -1,7 +1,7 @@
 import type { Caller } from '../caller.ts';
 import type { Door, Policy } from '../policy/policy.ts';
 import type { Reason, Verdict } from '../policy/verdict.ts';
-import type { Resources, Task } from '../task/task.ts';
+import type { PinnedTask, Resources, Task } from '../task/task.ts';
 import { formatSize } from '../task/units.ts';
 import type { QuotaConfig } from './quota-config.ts';
 import { type Scope, scopesOf } from './quota-scope.ts';
@@ -9,6 +9,8 @@ import { type Scope, scopesOf } from './quota-scope.ts';
 export interface CallerPolicyParts {
   readonly judge: Policy;
   readonly quotas: QuotaConfig;
+  /** Why the engine cannot run a task that its rule accepts, in words; absent = it can. Throws EngineUnavailable. */
+  readonly lacks?: (task: PinnedTask, signal: AbortSignal) => Promise<string | undefined>;
   /** Whether anonymous callers are told why the answer is no. */
   readonly reasons: boolean;
 }
@@ -31,7 +33,8 @@ export class CallerPolicy implements Policy {
     const scopes = scopesOf(quotas, { owner: caller.id, groups: caller.groups });
     const verdict = await judge.evaluate(task, caller, signal, door);
     if (!verdict.accepted) return { ...verdict, reasons: this.#told(verdict.reasons, caller), ...(verdict.offered === undefined ? {} : { offered: within(verdict.offered, scopes) }) };
-    const reasons = tooLarge(verdict.task.resources, scopes);
+    const lacking = await this.#parts.lacks?.(verdict.task, signal);
+    const reasons = [...tooLarge(verdict.task.resources, scopes), ...(lacking === undefined ? [] : [{ code: 'policy.engine', path: '', text: lacking }])];
     if (reasons.length === 0) return verdict;
     return { accepted: false, reasons: this.#told(reasons, caller), decision: verdict.decision, offered: within(verdict.task.resources, scopes) };
   }

@@ -10,6 +10,8 @@ export interface Decision {
   readonly policy: Digest;
   /** Name of the rule that decided. */
   readonly rule: string;
+  /** What the rule gives the container that others do not have; absent = nothing. */
+  readonly relaxed?: readonly string[];
   /** The approved base the image is built on, where the rule asked for one. */
   readonly base?: {
     readonly name: string;

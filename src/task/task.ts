@@ -1,5 +1,6 @@
 import type { Image } from '../image/image.ts';
 import type { Reference } from '../image/reference.ts';
+import type { Relaxations } from './relaxations.ts';
 
 /** What a client asks to run: one container. */
 export interface ContainerTask {
@@ -37,4 +38,6 @@ export interface PinnedTask {
   readonly resources: Resources;
   /** `uid:gid` the container runs as. */
   readonly user: string;
+  /** What its rule gives it beyond the sandbox that all have; absent = nothing. */
+  readonly relaxed?: Relaxations;
 }

@@ -22,6 +22,7 @@ export function factsOf(job: Job, live: LiveFacts = {}): JobFacts {
     baseName: decision?.base?.name,
     baseDigest: decision?.base?.digest,
     rule: decision?.rule,
+    relaxed: decision?.relaxed,
     decisionId: decision?.id,
     decidedAt: decision === null ? undefined : formatInstant(decision.at),
     sharedWith: job.sharedWith === undefined || job.sharedWith.length === 0 ? undefined : job.sharedWith,

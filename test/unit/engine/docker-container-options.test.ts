@@ -75,6 +75,28 @@ describe('containerOptions', () => {
     expect(HostConfig['Mounts']).to.have.nested.property('[0].VolumeOptions.DriverConfig').that.deep.equals({ Name: 'local', Options: { size: String(2 ** 30) } });
   });
 
+  describe('relaxations of a rule', () => {
+    const plain = options();
+
+    it('are these fields and no others', () => {
+      const { HostConfig, ...rest } = options({ ...TASK, relaxed: { writableRoot: true, capabilities: ['CHOWN', 'SETUID'], runtime: 'runsc' } });
+      expect(HostConfig).to.deep.equal({ ...plain.HostConfig, ReadonlyRootfs: false, CapAdd: ['CAP_CHOWN', 'CAP_SETUID'], Runtime: 'runsc' });
+      expect({ ...rest, HostConfig: plain.HostConfig }).to.deep.equal(plain);
+    });
+
+    it('a writable root is held to the quota of the disk where there is one', () => {
+      const { HostConfig } = options({ ...TASK, relaxed: { writableRoot: true } }, engineSchema.parse({ outputQuota: true, outputBytes: '1G' }));
+      expect(HostConfig['StorageOpt']).to.deep.equal({ size: String(2 ** 30) });
+    });
+
+    it("a network is the job's own, resolves no other names, and is told to programs; the task's variables stay", () => {
+      const task = { ...TASK, env: { A: 'task', https_proxy: 'http://mine' }, relaxed: { network: 'data' } };
+      const made = containerOptions(NAMES, 'site', 'j1', task, 'sha256:id', SANDBOX, { name: 'pratique-site.j1.net', proxy: 'http://10.0.0.2:3128' });
+      expect(made.HostConfig).to.deep.equal({ ...plain.HostConfig, NetworkMode: 'pratique-site.j1.net', Dns: ['127.0.0.1'] });
+      expect(made.Env).to.include.members(['http_proxy=http://10.0.0.2:3128', 'HTTPS_PROXY=http://10.0.0.2:3128', 'no_proxy=localhost,127.0.0.1', 'https_proxy=http://mine']);
+    });
+  });
+
   it("takes the image's command where the task has none, and keeps the entrypoint in both cases", () => {
     const own = options({ ...TASK, command: [] });
     expect([own.Entrypoint, own.Cmd]).to.deep.equal([['/bin/tool'], ['--help']]);

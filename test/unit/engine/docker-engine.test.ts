@@ -332,6 +332,7 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       docker
         .on('GET /containers/json', { json: [{ Id: 'a', Labels: { 'pratique.job': 'j1' } }, { Id: 'b', Labels: { 'pratique.job': '../x' } }, { Id: 'c', Labels: null }] })
         .on('GET /volumes', { json: { Volumes: [{ Name: 'pratique-site.left.output', Labels: null }, { Name: 'pratique-site.j1.output', Labels: {} }, { Name: 'pratique-site.p.j2.output' }, { Name: 'x' }] } })
+        .on('GET /networks', { json: [] })
         .on(`GET ${CONTAINER}/json`, EXITED);
       const runs = await engine.list();
       expect(runs.map(({ jobId, state }) => [jobId, state]).sort()).to.deep.equal([['j1', 'exited'], ['left', 'created']]);
@@ -340,7 +341,7 @@ describe('DockerEngine, with an engine that misbehaves', () => {
     });
 
     it('no volumes at all is null in old engines', async () => {
-      docker.on('GET /containers/json', { json: [] }).on('GET /volumes', { json: { Volumes: null } });
+      docker.on('GET /containers/json', { json: [] }).on('GET /volumes', { json: { Volumes: null } }).on('GET /networks', { json: [] });
       expect(await engine.list()).to.deep.equal([]);
     });
   });
@@ -456,7 +457,7 @@ describe('DockerEngine, with an engine that misbehaves', () => {
         const clock = new HandClock();
         await engine.close();
         engine = engineOf({ answerWithin: 7 }, { clock });
-        for (const path of ['GET /info', 'GET /version', `GET ${IMAGE_PATH}`, `GET ${CONTAINER}/json`, `POST ${CONTAINER}/stop`, `GET ${CONTAINER}/logs`, `HEAD ${CONTAINER}/archive`, `DELETE ${CONTAINER}`, 'GET /containers/json', 'GET /volumes']) docker.on(path, 'hang');
+        for (const path of ['GET /info', 'GET /version', `GET ${IMAGE_PATH}`, `GET ${CONTAINER}/json`, `POST ${CONTAINER}/stop`, `GET ${CONTAINER}/logs`, `HEAD ${CONTAINER}/archive`, `DELETE ${CONTAINER}`, 'GET /containers/json', 'GET /volumes', 'GET /networks']) docker.on(path, 'hang');
         const failing = failure(call());
         await until(() => docker.calls.length > 0);
         clock.pass(8_000);

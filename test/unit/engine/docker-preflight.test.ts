@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { preflightLines, preflightOf, preflightRefusal } from '../../../src/engine/docker-preflight.ts';
+import { lackingOf, relaxationRefusal } from '../../../src/engine/rule-needs.ts';
 import { engineSchema } from '../../../src/engine/engine-config.ts';
 
 const INFO = {
@@ -49,6 +50,23 @@ describe('preflight', () => {
       expect(check(name, info, section, version)).to.equal(expected);
     });
   }
+
+  it('tells what rules give and the engine lacks, rule by rule', () => {
+    const networks = new Map([['archives', undefined], ['broken', 'it does not run']]);
+    const preflight = preflightOf({ ...INFO, Runtimes: { runc: {}, runsc: {} } }, VERSION, engineSchema.parse({}), networks);
+    const table = [
+      [{ runtime: 'runsc', network: 'archives', writableRoot: true }, []],
+      [{ runtime: 'kata' }, ['runtime kata']],
+      [{ network: 'broken' }, ['network broken: it does not run']],
+      [{ network: 'other', runtime: 'kata' }, ['runtime kata', 'network other: this site has no such profile']],
+    ] as const;
+    for (const [relaxed, lacking] of table) {
+      expect(lackingOf(relaxed, preflight)).to.deep.equal(lacking);
+      expect(relaxationRefusal(relaxed, preflight) === undefined).to.equal(lacking.length === 0);
+    }
+    const lines = preflightLines(preflight, [{ rule: 'gvisor', relaxed: { runtime: 'runsc' } }, { rule: 'kata', relaxed: { runtime: 'kata' } }, { rule: 'plain', relaxed: { writableRoot: true } }]);
+    expect(lines.filter((line) => line.includes('rule '))).to.deep.equal([`ok      ${'rule gvisor'.padEnd(25)} runtime runsc`, `MISSING ${'rule kata'.padEnd(25)} runtime kata; its jobs are refused`]);
+  });
 
   it('says everything in lines, and in one sentence why no job can run', () => {
     const fine = preflightOf(INFO, VERSION, engineSchema.parse({}));

@@ -2,11 +2,13 @@ import { expect } from 'chai';
 import { ANONYMOUS, type Caller } from '../../../src/caller.ts';
 import { CallerPolicy } from '../../../src/quota/caller-policy.ts';
 import { quotaSchema } from '../../../src/quota/quota-config.ts';
+import type { PinnedTask } from '../../../src/task/task.ts';
 import { JudgedSite, taskFor } from '../../support/site-policy.ts';
 
 const POLICY = `
 rules:
   - { name: open, images: ["registry.test/open/**"] }
+  - { name: gvisor, images: ["registry.test/gvisor/**"], run: { user: "0:0", capabilities: [SETUID, CHOWN, CHOWN], runtime: runsc, writableRoot: true, network: data } }
   - { name: members, images: ["registry.test/members/**"], groups: ["urn:mace:egi.eu:group:vespa#aai.egi.eu"] }
 `;
 const member: Caller = { id: 'egi:ada', groups: ['urn:mace:egi.eu:group:vespa:role=member#aai.egi.eu'] };
@@ -15,7 +17,7 @@ const other: Caller = { id: 'egi:bob', groups: ['urn:mace:egi.eu:group:vespa2:ro
 describe('the judge as one caller sees it', () => {
   const site = new JudgedSite();
   before(async () => {
-    for (const name of ['open', 'members']) site.registry.put(`registry.test/${name}/one:1`, { layers: ['a'] });
+    for (const name of ['open', 'gvisor', 'members']) site.registry.put(`registry.test/${name}/one:1`, { layers: ['a'] });
     await site.start(POLICY);
   });
 
@@ -29,6 +31,20 @@ describe('the judge as one caller sees it', () => {
     expect(await answer(policy(), 'registry.test/members/one:1', member)).to.equal('yes');
     expect(await answer(policy(), 'registry.test/members/one:1', other)).to.equal('image.not-listed');
     expect(await answer(policy(), 'registry.test/members/one:1', ANONYMOUS)).to.equal('image.not-listed');
+  });
+
+  it('refuses what the engine lacks for the rule, and no other', async () => {
+    const lacks = async ({ relaxed }: PinnedTask): Promise<string | undefined> => (relaxed?.runtime === 'runsc' ? 'the engine has no runsc' : undefined);
+    const judge = new CallerPolicy({ judge: site.policy, quotas: quotaSchema.parse({}), reasons: true, lacks });
+    expect(await answer(judge, 'registry.test/gvisor/one:1', member)).to.equal('policy.engine 1');
+    expect(await answer(judge, 'registry.test/open/one:1', member)).to.equal('yes');
+  });
+
+  it('says what the rule relaxes, each by itself, in the decision of a yes', async () => {
+    const verdict = await policy().evaluate(taskFor('registry.test/gvisor/one:1'), member, AbortSignal.timeout(10_000));
+    expect(verdict.accepted && verdict.task.relaxed).to.deep.equal({ writableRoot: true, capabilities: ['CHOWN', 'SETUID'], network: 'data', runtime: 'runsc' });
+    expect(verdict.decision.relaxed).to.deep.equal(['user 0:0', 'writable root', 'capability CHOWN', 'capability SETUID', 'network data', 'runtime runsc']);
+    expect((await policy().evaluate(taskFor('registry.test/open/one:1'), member, AbortSignal.timeout(10_000))).decision).to.not.have.property('relaxed');
   });
 
   it('refuses what a quota never gives, with what it gives', async () => {

@@ -1,0 +1,39 @@
+import type { Relaxations } from '../task/relaxations.ts';
+
+/** What a rule of the policy gives its containers, which the engine has to have. */
+export interface RuleNeeds {
+  readonly rule: string;
+  readonly relaxed: Relaxations;
+}
+
+/** What an engine has of what rules can name. */
+export interface EngineOffer {
+  readonly runtimes: readonly string[];
+  /** Network profile -> why it cannot be used; undefined = it can. */
+  readonly networks: ReadonlyMap<string, string | undefined>;
+}
+
+/** What an engine lacks of what a rule gives, each in words; empty = nothing. */
+export function lackingOf({ runtime, network }: Relaxations, { runtimes, networks }: EngineOffer): readonly string[] {
+  const problem = network === undefined ? undefined : networks.has(network) ? networks.get(network) : 'this site has no such profile';
+  return [
+    ...(runtime === undefined || runtimes.includes(runtime) ? [] : [`runtime ${runtime}`]),
+    ...(problem === undefined ? [] : [`network ${network ?? ''}: ${problem}`]),
+  ];
+}
+
+/** Why no container can run under a rule with these relaxations, for the owner of one; undefined = one can. */
+export function relaxationRefusal(relaxed: Relaxations | undefined, offer: EngineOffer): string | undefined {
+  const lacking = lackingOf(relaxed ?? {}, offer);
+  return lacking.length === 0 ? undefined : `the container engine lacks what the rule gives this container: ${lacking.join(', ')}`;
+}
+
+/** A line for each rule that needs something of the engine. */
+export function ruleLines(rules: readonly RuleNeeds[], offer: EngineOffer): readonly string[] {
+  return rules.flatMap(({ rule, relaxed }) => {
+    const needs = [...(relaxed.runtime === undefined ? [] : [`runtime ${relaxed.runtime}`]), ...(relaxed.network === undefined ? [] : [`network ${relaxed.network}`])];
+    if (needs.length === 0) return [];
+    const lacking = lackingOf(relaxed, offer);
+    return [lacking.length === 0 ? `ok      ${`rule ${rule}`.padEnd(25)} ${needs.join(', ')}` : `MISSING ${`rule ${rule}`.padEnd(25)} ${lacking.join(', ')}; its jobs are refused`];
+  });
+}

@@ -1,0 +1,25 @@
+/** Capabilities that a rule can give to root in a container: what installers and servers of old need, and nothing that reaches the host. Without CAP_. */
+export const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'NET_BIND_SERVICE', 'SETGID', 'SETUID'] as const;
+export type Capability = (typeof CAPABILITIES)[number];
+
+/** What a rule gives a container that others do not have. What is absent is as for all. */
+export interface Relaxations {
+  /** The root file system can be written, on the engine's disk. */
+  readonly writableRoot?: true;
+  readonly capabilities?: readonly Capability[];
+  /** One of the site's network profiles, by its name. */
+  readonly network?: string;
+  /** One of the engine's runtimes, by its name. */
+  readonly runtime?: string;
+}
+
+/** Each by itself, as decisions tell it; a user that the rule names is one of them. */
+export function relaxationLines({ writableRoot, capabilities, network, runtime }: Relaxations, user: string | undefined): readonly string[] {
+  return [
+    ...(user === undefined ? [] : [`user ${user}`]),
+    ...(writableRoot === undefined ? [] : ['writable root']),
+    ...(capabilities ?? []).map((name) => `capability ${name}`),
+    ...(network === undefined ? [] : [`network ${network}`]),
+    ...(runtime === undefined ? [] : [`runtime ${runtime}`]),
+  ];
+}
