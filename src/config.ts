@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { gatewaySchema } from './config-schema.ts';
+import { resolveEnginePaths } from './engine/engine-config.ts';
 import { identitySchema, resolveIdentityPaths } from './identity/identity-config.ts';
 import { plannerSchema } from './planner/planner-config.ts';
 import { ACCEPT_NOTHING, loadPolicyFile, parsePolicy, PolicyInvalid, readYaml, withKeyFiles } from './policy/policy-file.ts';
@@ -80,6 +81,7 @@ export async function loadConfig(file: string | undefined, environment: NodeJS.P
   return freeze({
     ...rest,
     data: resolve(directory, rest.data),
+    engine: resolveEnginePaths(rest.engine, directory),
     registries: resolveRegistryPaths(rest.registries, directory),
     identity: rest.identity === undefined ? undefined : resolveIdentityPaths(rest.identity, directory),
     baseUrl: (rest.baseUrl ?? `http://${host(rest.listen.host)}:${String(rest.listen.port)}`).replace(/\/+$/, ''),

@@ -37,12 +37,16 @@ export class DockerCalls {
   readonly #modem: Docker['modem'];
   readonly #clock: Clock;
   readonly #within: number;
+  readonly #prefix: string;
+  readonly #headers: Readonly<Record<string, string>>;
 
   /** `within`: milliseconds that the engine has for an answer. */
   constructor(connection: DockerConnection, clock: Clock, within: number) {
     this.#modem = new Docker(connection.options).modem;
     this.#clock = clock;
     this.#within = within;
+    this.#prefix = connection.prefix ?? '';
+    this.#headers = connection.headers ?? {};
   }
 
   /**
@@ -106,12 +110,13 @@ export class DockerCalls {
       this.#modem.dial(
         {
           method,
-          path: query ? `${path}?` : path,
+          path: this.#prefix + (query ? `${path}?` : path),
           options: { _query: query ?? {}, _body: body ?? {} },
           statusCodes: SUCCESS,
           isStream,
           abortSignal: signal,
-          ...(tar ? { file: tar, headers: { 'Content-Type': 'application/x-tar' } } : {}),
+          headers: { ...this.#headers, ...(tar ? { 'Content-Type': 'application/x-tar' } : {}) },
+          ...(tar ? { file: tar } : {}),
           ...(credentials ? { authconfig: credentials } : {}),
         },
         (error, result) => {

@@ -15,10 +15,14 @@ const KEEP_ALIVE_MS = 30_000;
 export interface DockerConnection {
   readonly options: DockerOptions & { readonly agent: HttpAgent };
   readonly agent: HttpAgent;
+  /** What stands before every path of the engine's API; without a slash at its end. */
+  readonly prefix?: string;
+  /** Sent with every call. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
-type Place = Pick<EngineConfig, 'host' | 'certificates' | 'plaintext'>;
+type Place = Pick<EngineConfig, 'host' | 'certificates' | 'plaintext' | 'portainer'>;
 
 /**
  * The connection that configuration and environment (DOCKER_HOST, DOCKER_CERT_PATH, DOCKER_TLS_VERIFY) ask for;
@@ -26,6 +30,7 @@ type Place = Pick<EngineConfig, 'host' | 'certificates' | 'plaintext'>;
  * spoken to without TLS.
  */
 export function dockerConnection(place: Place, environment: Environment): DockerConnection {
+  if (place.portainer !== undefined) return portainerConnection(place.portainer, place.plaintext);
   const host = place.host ?? (environment['DOCKER_HOST'] || `unix://${DEFAULT_SOCKET}`);
   if (host.startsWith('unix://')) return unixConnection(host.slice('unix://'.length) || DEFAULT_SOCKET);
   const match = /^(?:tcp|https?):\/\/(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(\d{1,5})\/?$/.exec(host);
@@ -56,6 +61,28 @@ function tlsConnection(host: string, port: number, folder: string): DockerConnec
   // The agent holds the material too: an agent of one's own takes nothing from the request's options when it reuses a socket.
   const agent = quiet(new HttpsAgent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, ca, cert, key, minVersion: 'TLSv1.2' }));
   return { agent, options: { ...NOTHING, host, port, protocol: 'https', ca, cert, key, agent } };
+}
+
+/** The token gives what an engine's socket gives; so it goes over TLS, or does not leave this machine. */
+function portainerConnection({ url, environment, tokenFile, ca: caFile }: NonNullable<Place['portainer']>, plaintext: boolean): DockerConnection {
+  const { protocol, hostname, port, pathname, username, search, hash } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  if (username !== '' || search !== '' || hash !== '') throw new Error('engine.portainer.url must be an address and perhaps a path, nothing else');
+  if (protocol === 'http:' && !plaintext && !isLoopback(host)) {
+    throw new Error(`whoever hears the token for ${url} is root there: use https, or engine.plaintext if its network is closed`);
+  }
+  const token = readFileSync(tokenFile, 'utf8').replace(/\r?\n$/, '');
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new Error('the file engine.portainer.tokenFile must hold one access token and nothing else');
+  const ca = caFile === undefined ? {} : { ca: readFileSync(caFile) };
+  const keepAlive = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS };
+  const agent = quiet(protocol === 'https:' ? new HttpsAgent({ ...keepAlive, ...ca, minVersion: 'TLSv1.2' }) : new HttpAgent(keepAlive));
+  const secure = protocol === 'https:';
+  return {
+    agent,
+    options: { ...NOTHING, host, port: port === '' ? (secure ? 443 : 80) : Number(port), protocol: secure ? 'https' : 'http', ...ca, agent },
+    prefix: `${pathname.replace(/\/+$/, '')}/api/endpoints/${String(environment)}/docker`,
+    headers: { 'X-API-Key': token },
+  };
 }
 
 /**

@@ -19,8 +19,8 @@ export class EngineLate extends GatewayError {
   }
 }
 
-/** What a proxy before the engine, or an engine that is going down, answers with. */
-const NOT_THERE = new Set([502, 503, 504]);
+/** What a proxy before the engine, or an engine that is going down, answers with; 401 is no engine's, but Portainer's for a token that it does not take. */
+const NOT_THERE = new Set([401, 502, 503, 504]);
 
 /** Whatever dockerode threw, as a DockerStatusError where the engine answered and as EngineUnavailable where it did not. */
 export function fromDockerode(error: unknown): DockerStatusError | GatewayError {

@@ -1,3 +1,4 @@
+import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseSize } from '../task/units.ts';
 
@@ -20,6 +21,13 @@ const HOST = /^(unix:\/\/\/\S+|tcp:\/\/[^\s/]+:\d{1,5})$/;
 export const REQUIREMENTS = ['seccomp', 'mandatory-access-control', 'user-namespaces', 'cgroup-v2', 'disk-quota', 'live-restore'] as const;
 export type Requirement = (typeof REQUIREMENTS)[number];
 
+const portainerSchema = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }).max(2048).meta({ description: 'Where Portainer is: https://portainer.example.org' }),
+  environment: z.int().min(1).meta({ description: 'The number of the environment in which jobs run.' }),
+  tokenFile: z.string().min(1).meta({ description: 'File with an access token of a Portainer user; read at the start, a line break at its end is ignored.' }),
+  ca: z.string().min(1).optional().meta({ description: 'PEM file of the certificates that alone may vouch for Portainer. Default: the CAs of the system.' }),
+});
+
 /** The `engine` section of the configuration. Sizes are strings with a unit there and bytes here; unknown keys are errors. */
 export const engineSchema = z
   .strictObject({
@@ -37,6 +45,7 @@ export const engineSchema = z
       .boolean()
       .default(false)
       .meta({ description: 'Permits a tcp host without TLS that is not this machine: whoever can reach that port is root there.' }),
+    portainer: portainerSchema.optional().meta({ description: 'A Portainer in front of the engine, instead of host: jobs go through its proxy of the Docker API.' }),
     gateway: z
       .string()
       .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 lower-case letters, digits and "-"')
@@ -87,12 +96,24 @@ export const engineSchema = z
     require: z.array(z.enum(REQUIREMENTS)).default([]).meta({ description: 'What the engine must have, or jobs are refused with that reason.' }),
     answerWithin: z.int().min(1).max(3600).default(120).meta({ description: 'Seconds in which the engine must answer a call.' }),
   })
+  .refine(({ portainer, host, certificates }) => portainer === undefined || (host === undefined && certificates === undefined), 'has portainer, or host and certificates, not both')
   .meta({ description: 'The Docker Engine that runs the jobs, and the sandbox of every job.' });
 
 /** The parsed `engine` section: everything set, sizes in bytes, times in seconds. */
 export type EngineConfig = z.output<typeof engineSchema>;
 
 export type NetworkProfile = EngineConfig['networks'][number];
+
+/** The same with the path of every file absolute, relative ones being relative to `directory`. */
+export function resolveEnginePaths<E extends Pick<EngineConfig, 'certificates' | 'portainer'>>(engine: E, directory: string): E {
+  const absolute = (file: string): string => (isAbsolute(file) ? file : resolve(directory, file));
+  const { certificates, portainer } = engine;
+  return {
+    ...engine,
+    ...(certificates === undefined ? {} : { certificates: absolute(certificates) }),
+    ...(portainer === undefined ? {} : { portainer: { ...portainer, tokenFile: absolute(portainer.tokenFile), ...(portainer.ca === undefined ? {} : { ca: absolute(portainer.ca) }) } }),
+  };
+}
 
 /** What a job's container gets beside its task: the part of the configuration that goes into every container. */
 export type Sandbox = Pick<

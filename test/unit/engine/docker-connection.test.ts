@@ -51,6 +51,40 @@ describe('dockerConnection', () => {
     }
   });
 
+  describe('Portainer', () => {
+    let folder: string;
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), 'pratique-portainer-'));
+      writeFileSync(join(folder, 'token'), 'ptr_abc=\n');
+      writeFileSync(join(folder, 'empty'), '\n');
+    });
+    after(() => rmSync(folder, { recursive: true }));
+
+    const settings = (url: string, more: Record<string, unknown> = {}, file = 'token') => engineSchema.parse({ portainer: { url, environment: 3, tokenFile: join(folder, file) }, ...more });
+
+    it('is a host, a prefix and a key; the environment of the process has no say', () => {
+      const { agent, options, prefix, headers } = dockerConnection(settings('https://portainer.example.org/tools/'), { DOCKER_HOST: 'unix:///elsewhere' });
+      agent.destroy();
+      const { host, port, protocol, socketPath } = options;
+      expect({ host, port, protocol, socketPath }).to.deep.equal({ host: 'portainer.example.org', port: 443, protocol: 'https', socketPath: undefined });
+      expect({ prefix, headers }).to.deep.equal({ prefix: '/tools/api/endpoints/3/docker', headers: { 'X-API-Key': 'ptr_abc=' } });
+    });
+
+    it('over plain http only on this machine, or when told', () => {
+      expect(() => dockerConnection(settings('http://portainer.example.org:9000'), {})).to.throw(/use https/);
+      for (const given of [settings('http://127.0.0.1:9000'), settings('http://portainer.example.org:9000', { plaintext: true })]) dockerConnection(given, {}).agent.destroy();
+    });
+
+    it('needs a token, and an address that is nothing else', () => {
+      expect(() => dockerConnection(settings('https://p.example.org', {}, 'empty'), {})).to.throw(/one access token/);
+      expect(() => dockerConnection(settings('https://user@p.example.org'), {})).to.throw(/an address and perhaps a path/);
+    });
+
+    it('is not a second place beside host', () => {
+      expect(() => settings('https://p.example.org', { host: 'unix:///a' })).to.throw(/not both/);
+    });
+  });
+
   it('TLS without certificates is an error, never plain text', () => {
     expect(() => place({}, { DOCKER_HOST: 'tcp://127.0.0.1:2376', DOCKER_TLS_VERIFY: '1' })).to.throw(/needs certificates/);
     expect(() => place({ plaintext: true }, { DOCKER_HOST: 'https://engine:2376' })).to.throw(/needs certificates/);
