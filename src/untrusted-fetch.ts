@@ -188,7 +188,7 @@ function checkUrl(url: URL, request: UntrustedRequest): HostSettings {
 }
 
 /** Resolves as the system does and refuses a name with any address that may not be asked, so that what was looked at is what is connected to. */
-function guardedLookup(internal: boolean): LookupFunction {
+export function guardedLookup(internal: boolean): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       const first = addresses?.[0];

@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   job: ['task', 'image'],
   registry: ['image', 'task/units.ts', 'untrusted-fetch.ts'],
   engine: ['task', 'image'],
+  egress: ['untrusted-fetch.ts'],
   store: ['job', 'task', 'image/digest.ts'],
   policy: ['registry/registry.ts', 'task', 'image', 'compose'],
   execution: ['policy/policy.ts', 'policy/verdict.ts', 'engine/engine.ts', 'store/job-store.ts', 'store/result-store.ts', 'job', 'task', 'image'],

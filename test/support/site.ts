@@ -106,16 +106,18 @@ ${settings}`,
     for (let look = 0; look < 20 && (await this.remains()).length > 0; look += 1) {
       for (const { Id } of await docker.listContainers({ all: true, filters })) await docker.getContainer(Id).remove({ force: true, v: true }).catch(() => undefined);
       for (const { Name } of (await docker.listVolumes({ filters })).Volumes) await docker.getVolume(Name).remove().catch(() => undefined);
+      for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove().catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 
-  /** Containers and volumes of this gateway on the engine. */
+  /** Containers, volumes and networks of this gateway on the engine. */
   async remains(): Promise<readonly string[]> {
     const filters = { label: [`pratique.gateway=${this.gatewayName}`] };
     const containers = await docker.listContainers({ all: true, filters });
     const { Volumes } = await docker.listVolumes({ filters });
-    return [...containers.flatMap(({ Names }) => Names), ...Volumes.map(({ Name }) => Name)];
+    const networks = await docker.listNetworks({ filters });
+    return [...containers.flatMap(({ Names }) => Names), ...Volumes.map(({ Name }) => Name), ...networks.map(({ Name }) => Name)];
   }
 
   /** The URL of a new job. Throws where none was made. */
