@@ -140,6 +140,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
         bodyLimit: BODY_LIMIT,
         moment: 1000,
         site: () => siteResources(config, site),
+        estimateStartup: (task, caller) => execution.startup.of(task, caller),
         probe: httpProbe(fetch),
         askPeer: httpPeer(fetch),
       }),

@@ -21,6 +21,7 @@ import { JobWatch, watched } from './job-watch.ts';
 import { Lease } from './lease.ts';
 import type { JobLimits } from './limits.ts';
 import { type MayStart, type Offer, Slots } from './slots.ts';
+import { StartupEstimate } from './startup-estimate.ts';
 
 /** What jobs are run with. */
 export interface ExecutionParts {
@@ -53,6 +54,7 @@ export class Execution {
   readonly service: JobService;
   readonly watch = new JobWatch();
   readonly slots: Slots;
+  readonly startup: StartupEstimate;
   readonly #queue: JobQueue;
   readonly #recovery: JobRecovery;
   readonly #destruction: JobDestruction;
@@ -63,6 +65,7 @@ export class Execution {
     const lease = new Lease({ store, clock: given.clock, holder: randomUUID(), length: given.lease * 1000 });
     const pulls = new ImagePulls({ engine: given.engine, clock: given.clock, atOnce: given.pulls.atOnce, timeout: given.pulls.timeout });
     const parts = { ...given, store, lease, watch: this.watch, slots: this.slots, pulls };
+    this.startup = new StartupEstimate(parts);
     const disk = new DiskWatch({ engine: given.engine, clock: given.clock, logger: given.logger, ...given.disk });
     const runner = new JobRunner({ ...parts, disk, start: new JobStart(parts) });
     const queue = new JobQueue({ ...parts, runner, beat: (given.lease * 1000) / 3 });

@@ -12,6 +12,9 @@ export interface ImagePullsParts {
   readonly timeout: number;
 }
 
+/** Pulls whose speed is remembered. */
+const SPEEDS = 10;
+
 /** Told to whoever waits for a pull: how far it is, or that it has not begun. */
 export type PullListener = (news: PullProgress | 'waiting') => void;
 
@@ -30,6 +33,8 @@ export class ImagePulls {
   readonly #flights = new Map<Digest, Flight>();
   #turns: (() => void)[] = [];
   #running = 0;
+  /** Bytes a second of the last pulls that were worth measuring. */
+  #speeds: readonly number[] = [];
 
   constructor(parts: ImagePullsParts) {
     this.#parts = parts;
@@ -53,6 +58,21 @@ export class ImagePulls {
     }
   }
 
+  /** Whether the engine has the judged image. Throws as `ensure`. */
+  isPresent(image: Image): Promise<boolean> {
+    return this.#parts.engine.hasImage(image, new AbortController().signal);
+  }
+
+  /**
+   * Seconds that a pull of so many compressed bytes would take, if it began now, by what the last pulls took and how many are before it.
+   * Undefined where none has been seen.
+   */
+  estimate(bytes: number): { readonly min: number; readonly max: number } | undefined {
+    if (this.#speeds.length === 0) return undefined;
+    const before = 1 + Math.floor(this.#flights.size / this.#parts.atOnce);
+    return { min: Math.floor(bytes / Math.max(...this.#speeds)), max: Math.ceil((before * bytes) / Math.min(...this.#speeds)) };
+  }
+
   #begin(image: Image): Flight {
     const flight: Flight = { listeners: new Set(), controller: new AbortController(), done: Promise.resolve(), last: undefined };
     this.#flights.set(image.manifestDigest, flight);
@@ -73,12 +93,18 @@ export class ImagePulls {
     });
     try {
       signal.throwIfAborted();
+      const begun = clock.monotonic();
       await engine.ensureImage(image, (progress) => this.#tell(flight, progress), signal);
+      this.#measured(image.size, clock.monotonic() - begun);
     } finally {
       over.abort();
       this.#running -= 1;
       this.#turns.shift()?.();
     }
+  }
+
+  #measured(bytes: number, milliseconds: number): void {
+    this.#speeds = [...this.#speeds.slice(1 - SPEEDS), bytes / (Math.max(1, milliseconds) / 1000)];
   }
 
   /** Resolves when one more pull may run, which is counted then; also when it is given up, to be counted out again. */

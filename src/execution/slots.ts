@@ -13,8 +13,13 @@ interface Taken {
   readonly resources: Resources;
 }
 
+/** Who wants to start, as far as quotas care. */
+export interface Starter extends Pick<Job, 'owner' | 'groups'> {
+  readonly task: { readonly resources: Resources } | null;
+}
+
 /** Whether a job may start beside those that run, whatever there is room for. */
-export type MayStart = (job: Job, running: readonly Taken[]) => boolean;
+export type MayStart = (job: Starter, running: readonly Taken[]) => boolean;
 
 /** Which jobs run here, and what they were promised: the sum never exceeds the offer by a job that is started. */
 export class Slots {
@@ -40,8 +45,7 @@ export class Slots {
 
   /** Whether the job could start now without anybody's promise being broken. */
   fits({ task }: Job): boolean {
-    const free = this.free();
-    return task !== null && free.slots > 0 && task.resources.cores <= free.cores && task.resources.memory <= free.memory;
+    return task !== null && this.hasRoom(task.resources, this.#taken.values());
   }
 
   /** Whether the job needs more than there is altogether: the site offers less now than when the job was accepted. */
@@ -50,10 +54,30 @@ export class Slots {
     return task !== null && (task.resources.cores > this.#offer.cores || task.resources.memory > this.#offer.memory);
   }
 
+  /** Ids of the jobs that run. */
+  get running(): readonly string[] {
+    return [...this.#taken.keys()];
+  }
+
+  /** Whether the offer has room for one more beside these. */
+  hasRoom({ cores, memory }: Resources, beside: Iterable<{ readonly resources: Resources }>): boolean {
+    const free = this.#left(beside);
+    return free.slots > 0 && cores <= free.cores && memory <= free.memory;
+  }
+
+  /** Whether the quotas let this one start beside these. */
+  mayStart(job: Starter, beside: readonly Taken[]): boolean {
+    return this.#mayStart(job, beside);
+  }
+
   /** What is left of the offer. Less than nothing after a restart under a smaller offer. */
   free(): Offer {
+    return this.#left(this.#taken.values());
+  }
+
+  #left(taken: Iterable<{ readonly resources: Resources }>): Offer {
     let { slots, cores, memory } = this.#offer;
-    for (const { resources } of this.#taken.values()) {
+    for (const { resources } of taken) {
       slots -= 1;
       // thousandths: 0.1 + 0.2 must fit into 0.3
       cores = Math.round((cores - resources.cores) * 1000) / 1000;

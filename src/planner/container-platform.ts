@@ -93,7 +93,7 @@ export class ContainerPlatform implements Platform {
     }
     const warnings = (verdict.warnings ?? []).map(({ code, path, text }) => ({ code, path: questionPath(path), text }));
     const decision = { decision: verdict.decision, digest: verdict.task.image.manifestDigest };
-    const late = await startupAnswer(this.#parts.estimateStartup, verdict.task, context.asked.ranges.startup);
+    const late = await startupAnswer(this.#parts.estimateStartup, verdict.task, caller, context.asked.ranges.startup);
     if (late.answer !== undefined) return { ...late.answer, decision, warnings };
     const offer = this.#offer(servicetype, formatPinnedParameters(verdict.task), verdict.task.resources, context, late.startup);
     return { word: 'YES', interfaces: [offer], decision, warnings };

@@ -1,12 +1,13 @@
+import type { Caller } from '../caller.ts';
 import type { PinnedTask } from '../task/task.ts';
 import type { Maybe, No } from './offer.ts';
 import { formatAmount, type Range, type Ranges } from './resources.ts';
 
 /**
- * Within how many seconds this task would start if it were submitted now, as far as that can be told: between `min` and `max`.
+ * Within how many seconds this task would start if this caller submitted it now, as far as that can be told: between `min` and `max`.
  * Undefined = it cannot be told.
  */
-export type StartupEstimate = (task: PinnedTask) => Promise<{ readonly min: number; readonly max: number } | undefined>;
+export type StartupEstimate = (task: PinnedTask, caller: Caller) => Promise<{ readonly min: number; readonly max: number } | undefined>;
 
 /**
  * Whether the task would start in time (note §5, maxstartup): a no where it would not, or where nobody can say so; else what
@@ -15,9 +16,10 @@ export type StartupEstimate = (task: PinnedTask) => Promise<{ readonly min: numb
 export async function startupAnswer(
   estimate: StartupEstimate | undefined,
   task: PinnedTask,
+  caller: Caller,
   asked: Range | undefined,
 ): Promise<{ readonly answer?: No; readonly startup?: Ranges }> {
-  const startup = await estimate?.(task);
+  const startup = await estimate?.(task, caller);
   if (asked?.max === undefined) return startup === undefined ? {} : { startup: { startup } };
   const said = (seconds: number): string => String(formatAmount('startup', seconds, true));
   const no = (text: string, resources?: Ranges, maybe?: Maybe): { readonly answer: No } => ({

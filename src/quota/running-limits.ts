@@ -1,4 +1,3 @@
-import type { Job } from '../job/job.ts';
 import type { Resources } from '../task/task.ts';
 import type { QuotaConfig } from './quota-config.ts';
 import { type Holder, scopesOf } from './quota-scope.ts';
@@ -8,8 +7,13 @@ export interface Running extends Holder {
   readonly resources: Resources;
 }
 
+/** A job that wants to run. */
+interface Starter extends Holder {
+  readonly task: { readonly resources: Resources } | null;
+}
+
 /** Whether a job may start beside those that run, as far as the quotas of its owner and groups go; for the queue. */
-export function runningLimits(config: QuotaConfig): (job: Job, running: readonly Running[]) => boolean {
+export function runningLimits(config: QuotaConfig): (job: Starter, running: readonly Running[]) => boolean {
   return (job, running) =>
     scopesOf(config, { owner: job.owner, groups: job.groups }).every(({ limits, holds }) => {
       const theirs = running.filter(holds);

@@ -148,6 +148,7 @@ export function offered(answer: EpAnswer): Readonly<Record<string, string | read
 export function plannerGateway(options: PlannerOptions | (() => PlannerOptions) = {}): PlannerGateway {
   const gateway = new PlannerGateway(options);
   before(() => gateway.start());
+  afterEach(() => gateway.client.checkDocuments());
   after(() => gateway.stop());
   return gateway;
 }
