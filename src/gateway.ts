@@ -21,9 +21,11 @@ import { ruleNeeds, siteDefaults, siteOffer, siteResources } from './site-offer.
 import { httpPeer } from './planner/http-peer.ts';
 import { httpProbe } from './planner/http-probe.ts';
 import { plannerApi } from './planner/planner-api.ts';
+import { plannerCapability } from './planner/record.ts';
 import { plannerRoutes } from './planner/routes.ts';
 import { pullCredentials } from './pull-credentials.ts';
 import { createPolicy } from './policy/create-policy.ts';
+import { DecisionMemory } from './policy/decision-memory.ts';
 import { JsonAuditLog } from './policy/json-audit-log.ts';
 import { JsonBaseStore } from './policy/json-base-store.ts';
 import type { PolicyHolder } from './policy/policy-holder.ts';
@@ -88,12 +90,13 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   });
   const rights = config.identity?.anonymous ?? { ask: true, run: true, reasons: true };
   const quotas = new Quotas({ config: config.quotas, store, clock, anonymous: rights });
-  const judge = new CallerPolicy({ judge: policy, quotas: config.quotas, reasons: rights.reasons, lacks: ({ relaxed }, signal) => lacksFor(relaxed, preflight, signal) });
+  const judge = new DecisionMemory(new CallerPolicy({ judge: policy, quotas: config.quotas, reasons: rights.reasons, lacks: ({ relaxed }, signal) => lacksFor(relaxed, preflight, signal) }));
   const execution = new Execution({
     store,
     results: new FileResultStore(join(config.data, 'results')),
     engine,
     policy: judge,
+    decisions: judge,
     admission: quotas,
     mayStart: runningLimits(config.quotas),
     clock,
@@ -148,6 +151,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
       vosiRoutes({
         baseUrl: config.baseUrl,
         lists: [uws.urls.list],
+        others: [plannerCapability(config.baseUrl)],
         parameters: new Map([[uws.urls.list, CONTAINER_PARAMETERS]]),
         upSince: clock.now(),
         ...(identity === undefined ? {} : { logIn: { ...identity, anonymous: rights.run } }),

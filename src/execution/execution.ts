@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import type { Reference } from '../image/reference.ts';
 import type { Logger } from '../logger.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { Decisions, Policy } from '../policy/policy.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { ResultStore } from '../store/result-store.ts';
 import { ADMIT_ALL, type Admission } from './admission.ts';
@@ -29,6 +29,8 @@ export interface ExecutionParts {
   readonly results: ResultStore;
   readonly engine: Engine;
   readonly policy: Policy;
+  /** Absent = nobody remembers what was said before. */
+  readonly decisions?: Decisions;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: JobLimits;

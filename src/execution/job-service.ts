@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import { GatewayError, isTemporary } from '../errors.ts';
 import type { Job, JobFilter, JobListName, JobSummary, Result } from '../job/job.ts';
 import { TERMINAL_PHASES, type Phase } from '../job/phase.ts';
-import type { Door, Policy } from '../policy/policy.ts';
+import type { Decisions, Door, Policy } from '../policy/policy.ts';
 import type { Reason, Verdict } from '../policy/verdict.ts';
 import type { CreationKey, EarlierCreation, JobStore } from '../store/job-store.ts';
 import type { ResultStore } from '../store/result-store.ts';
@@ -25,6 +25,8 @@ export interface CreateRequest {
   readonly executionDuration?: number;
   /** PHASE=RUN in the creation request. */
   readonly run: boolean;
+  /** The id of the yes that the client was given before. */
+  readonly decision?: string;
   /** Idempotency-Key: a repeat of the same request is the same job. */
   readonly key?: CreationKey;
 }
@@ -49,6 +51,8 @@ export interface JobServiceParts {
   readonly results: ResultStore;
   readonly engine: Engine;
   readonly policy: Policy;
+  /** Absent = nobody remembers what was said before. */
+  readonly decisions?: Decisions;
   readonly clock: Clock;
   readonly limits: JobLimits;
   /** Called when a job was queued, so that the queue need not wait for its next look. */
@@ -113,6 +117,7 @@ export class JobService {
       parameters: request.parameters,
       task: judged?.task ?? null,
       decision: judged?.decision ?? null,
+      ...(request.decision === undefined ? {} : { follows: this.#parts.decisions?.earlier(request.decision, caller) ?? { id: request.decision } }),
       results: [],
       error: null,
       info: {},

@@ -1,6 +1,6 @@
 import type { Instant } from '../clock.ts';
 import type { Digest } from '../image/digest.ts';
-import type { Decision } from '../task/decision.ts';
+import type { Decision, EarlierDecision } from '../task/decision.ts';
 import type { PinnedTask } from '../task/task.ts';
 import type { Phase } from './phase.ts';
 
@@ -76,6 +76,8 @@ export interface Job {
   /** What will run, once judged; null while a needed parameter is missing. */
   readonly task: PinnedTask | null;
   readonly decision: Decision | null;
+  /** The answer to an earlier question that its client refers to; absent = none. */
+  readonly follows?: EarlierDecision;
   readonly results: readonly Result[];
   readonly error: JobError | null;
   readonly info: JobInfo;

@@ -95,7 +95,8 @@ export class ContainerPlatform implements Platform {
     const decision = { decision: verdict.decision, digest: verdict.task.image.manifestDigest };
     const late = await startupAnswer(this.#parts.estimateStartup, verdict.task, caller, context.asked.ranges.startup);
     if (late.answer !== undefined) return { ...late.answer, decision, warnings };
-    const offer = this.#offer(servicetype, formatPinnedParameters(verdict.task), verdict.task.resources, context, late.startup);
+    const parameters = [...formatPinnedParameters(verdict.task), { name: 'DECISION', value: verdict.decision.id }];
+    const offer = this.#offer(servicetype, parameters, verdict.task.resources, context, late.startup);
     return { word: 'YES', interfaces: [offer], decision, warnings };
   }
 

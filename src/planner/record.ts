@@ -9,6 +9,13 @@ import type { RecordConfig } from './planner-config.ts';
  * promises a standard identifier (§8.2) and gives none.
  */
 export const PLANNER_STANDARD_ID = 'ivo://pratique.dev/std/ExecutionPlanner';
+const ABOUT_PLANNER = 'IVOA Execution Planner (note of 2021-10-14); the identifier is not registered';
+
+/** What /capabilities says of the planner. */
+export function plannerCapability(baseUrl: string): { readonly standardID: string; readonly url: string; readonly description: string } {
+  return { standardID: PLANNER_STANDARD_ID, url: `${baseUrl}/accepts`, description: ABOUT_PLANNER };
+}
+
 /** The job list that runs containers ("UWS-CE", which the note cites and nobody wrote); plain UWS beside it. */
 export const CONTAINER_UWS_STANDARD_ID = 'ivo://pratique.dev/std/UWS-CE';
 
@@ -55,7 +62,7 @@ export function recordToXml(config: RecordConfig, { baseUrl, jobList, updated }:
       curation: curation(config),
       content: content(config),
       capability: [
-        capability(PLANNER_STANDARD_ID, `${baseUrl}/accepts`, 'IVOA Execution Planner (note of 2021-10-14); the identifier is not registered'),
+        capability(PLANNER_STANDARD_ID, `${baseUrl}/accepts`, ABOUT_PLANNER),
         ...(jobList === undefined
           ? []
           : [capability(CONTAINER_UWS_STANDARD_ID, jobList, 'UWS that runs containers; the identifier is not registered'), capability(UWS_STANDARD_ID, jobList)]),

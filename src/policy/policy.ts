@@ -1,5 +1,6 @@
 import type { Caller } from '../caller.ts';
 import type { Digest } from '../image/digest.ts';
+import type { EarlierDecision } from '../task/decision.ts';
 import type { Task } from '../task/task.ts';
 import type { ProjectVerdict, Reason, Verdict } from './verdict.ts';
 
@@ -16,6 +17,12 @@ export interface Policy {
   evaluate(task: Task, caller: Caller, signal: AbortSignal, door?: Door): Promise<Verdict>;
   /** Whether any container at all could be accepted from this caller; empty = yes. Asks nobody. */
   general(caller: Caller): readonly Reason[];
+}
+
+/** What a judge has said before. */
+export interface Decisions {
+  /** The yes that this caller was given under this id, as far as it is remembered. */
+  earlier(id: string, caller: Caller): EarlierDecision;
 }
 
 /** A compose file, and everything else that it is judged with. */

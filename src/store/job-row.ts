@@ -19,11 +19,11 @@ export interface JobRow {
   readonly body: string;
 }
 
-type Body = Pick<Job, 'groups' | 'sharedWith' | 'parameters' | 'task' | 'decision' | 'results' | 'error' | 'info'>;
+type Body = Pick<Job, 'groups' | 'sharedWith' | 'parameters' | 'task' | 'decision' | 'follows' | 'results' | 'error' | 'info'>;
 
 /** The job as a row; the holder is not the job's business and is kept beside it. */
 export function toRow(job: Job): Omit<JobRow, 'holder'> {
-  const { groups, sharedWith, parameters, task, decision, results, error, info } = job;
+  const { groups, sharedWith, parameters, task, decision, follows, results, error, info } = job;
   return {
     id: job.id,
     list: job.list,
@@ -37,7 +37,7 @@ export function toRow(job: Job): Omit<JobRow, 'holder'> {
     end_time: job.endTime,
     execution_duration: job.executionDuration,
     destruction: job.destruction,
-    body: JSON.stringify({ groups, ...(sharedWith === undefined ? {} : { sharedWith }), parameters, task, decision, results, error, info } satisfies Body),
+    body: JSON.stringify({ groups, ...(sharedWith === undefined ? {} : { sharedWith }), parameters, task, decision, ...(follows === undefined ? {} : { follows }), results, error, info } satisfies Body),
   };
 }
 

@@ -22,3 +22,20 @@ export interface Decision {
     readonly lastSeen?: Instant;
   };
 }
+
+/** A yes that a client was given before it made a job, as it names it; and what that yes was, while it is remembered. */
+export interface EarlierDecision {
+  readonly id: string;
+  /** Absent = not known here, or no longer, or not this client's. */
+  readonly known?: Pick<Decision, 'policy' | 'rule'> & { readonly manifest: Digest };
+}
+
+/** In which the world has changed between a yes and a later judgement of what runs; empty = in nothing. */
+export function changesSince({ known }: EarlierDecision, now: Decision, manifest: Digest | undefined): readonly string[] {
+  if (known === undefined) return ['that decision is not remembered here: nothing can be compared'];
+  return [
+    ...(known.manifest === manifest ? [] : [`another image: it was ${known.manifest}`]),
+    ...(known.rule === now.rule ? [] : [`another rule: it was ${known.rule}`]),
+    ...(known.policy === now.policy ? [] : [`another policy: it was ${known.policy}`]),
+  ];
+}

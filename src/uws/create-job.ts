@@ -9,7 +9,7 @@ import type { UwsParts } from './parts.ts';
 import { readRequestFields } from './request-fields.ts';
 
 /** Controls that a creation takes, in its body or its query (UWS 1.1 §2.2.3.1). */
-export const CREATION_CONTROLS: readonly Control[] = ['PHASE', 'RUNID', 'DESTRUCTION', 'EXECUTIONDURATION', 'LIFETIME'];
+export const CREATION_CONTROLS: readonly Control[] = ['PHASE', 'RUNID', 'DESTRUCTION', 'EXECUTIONDURATION', 'LIFETIME', 'DECISION'];
 
 /** `POST {jobs}` (UWS 1.1 §2.2.3.1): a new job, then 303 to it. The same Idempotency-Key again is the same job. */
 export function createJob({ list, service, urls, bodyLimit }: UwsParts): Handler {
@@ -23,13 +23,14 @@ export function createJob({ list, service, urls, bodyLimit }: UwsParts): Handler
 /** What the service is asked for. Throws BadParameter for a PHASE other than RUN. */
 export function creationOf(asked: JobRequest, key: string | string[] | undefined): CreateRequest {
   if (asked.phase === 'ABORT') throw new GatewayError('BadParameter', 'PHASE must be RUN at a creation, or absent', { path: 'PHASE' });
-  const { parameters, runId, destruction, executionDuration, phase } = asked;
+  const { parameters, runId, destruction, executionDuration, phase, decision } = asked;
   return {
     parameters,
     run: phase === 'RUN',
     ...(runId === undefined ? {} : { runId }),
     ...(destruction === undefined ? {} : { destruction }),
     ...(executionDuration === undefined ? {} : { executionDuration }),
+    ...(decision === undefined ? {} : { decision }),
     ...(key === undefined ? {} : { key: creationKey(key, asked) }),
   };
 }

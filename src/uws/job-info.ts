@@ -1,5 +1,6 @@
 import type { LiveFacts } from '../execution/job-progress.ts';
 import { formatInstant } from '../job/instant.ts';
+import { changesSince } from '../task/decision.ts';
 import type { Job } from '../job/job.ts';
 
 /** The namespace of what we put into jobInfo. No name in it is a name of UWS: clients read those wherever they stand (uws.md 2.4). */
@@ -10,7 +11,8 @@ export type JobFacts = Readonly<Record<string, string | number | boolean | reado
 
 /** What jobInfo tells of a job. */
 export function factsOf(job: Job, live: LiveFacts = {}): JobFacts {
-  const { task, decision, info } = job;
+  const { task, decision, follows, info } = job;
+  const changes = follows === undefined || decision === null ? [] : changesSince(follows, decision, task?.image.manifestDigest);
   return present({
     activity: info.message,
     queuePosition: live.queuePosition,
@@ -25,6 +27,8 @@ export function factsOf(job: Job, live: LiveFacts = {}): JobFacts {
     relaxed: decision?.relaxed,
     decisionId: decision?.id,
     decidedAt: decision === null ? undefined : formatInstant(decision.at),
+    followsDecision: follows?.id,
+    changedSinceDecision: changes.length === 0 ? undefined : changes,
     sharedWith: job.sharedWith === undefined || job.sharedWith.length === 0 ? undefined : job.sharedWith,
     tagMovedTo: info.tagMovedTo,
     exitCode: info.exitCode,

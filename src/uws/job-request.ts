@@ -13,6 +13,8 @@ export interface JobRequest {
   readonly phase?: 'RUN' | 'ABORT';
   readonly action?: 'DELETE';
   readonly runId?: string;
+  /** The decision of an earlier answer of the planner's. */
+  readonly decision?: string;
   /** Why the job is aborted. */
   readonly message?: string;
   readonly destruction?: Instant;
@@ -21,7 +23,7 @@ export interface JobRequest {
 }
 
 /** Parameters that steer the job and are not shown among its parameters (uws.md 3.2 no. 10); LIFETIME is the lucia prototype's EXECUTIONDURATION. */
-export const CONTROLS = ['PHASE', 'ACTION', 'RUNID', 'DESTRUCTION', 'EXECUTIONDURATION', 'LIFETIME', 'MESSAGE', 'RESPONSEFORMAT'] as const;
+export const CONTROLS = ['PHASE', 'ACTION', 'RUNID', 'DESTRUCTION', 'EXECUTIONDURATION', 'LIFETIME', 'MESSAGE', 'DECISION', 'RESPONSEFORMAT'] as const;
 export type Control = (typeof CONTROLS)[number];
 
 /** More than any command line has; one value as long as the kernel takes in one argument. */
@@ -60,6 +62,7 @@ function parseControls(controls: ReadonlyMap<string, string>): Omit<JobRequest, 
     action: read('ACTION', parseAction),
     runId: read('RUNID', parseRunId),
     message: read('MESSAGE', parseMessage),
+    decision: read('DECISION', parseDecision),
     destruction: read('DESTRUCTION', parseDestruction),
     executionDuration: read('EXECUTIONDURATION', parseExecutionDuration) ?? read('LIFETIME', parseLifetime),
   });
@@ -94,6 +97,11 @@ function parseRunId(text: string): string {
 function parseMessage(text: string): string {
   if ([...text].length <= 500 && isXmlText(text)) return text;
   throw new GatewayError('BadParameter', 'MESSAGE must not be longer than 500 characters, all of which XML can hold', { path: 'MESSAGE' });
+}
+
+function parseDecision(text: string): string {
+  if (/^[A-Za-z0-9-]{1,64}$/.test(text)) return text;
+  throw new GatewayError('BadParameter', 'DECISION must be the id of a decision as /accepts gave it', { path: 'DECISION' });
 }
 
 function parseDestruction(text: string): Instant {

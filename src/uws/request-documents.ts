@@ -15,11 +15,12 @@ const instant = z.string().meta({ description: 'ISO 8601, UTC, in the future', f
 const seconds = z.int().min(0).meta({ description: 'seconds of wall clock; 0 = as long as the site allows' });
 // its length is counted in characters, which zod does not do; the form's rule holds for both
 const message = z.string().meta({ description: 'with ABORT: why, for whoever reads the job', maxLength: 500 });
+const decision = z.string().meta({ description: 'the id of the decision by which /accepts said yes', pattern: '^[A-Za-z0-9-]{1,64}$' });
 const runId = z.string().meta({ description: 'an echo for the client', maxLength: 64 });
 
 /** What JSON bodies look like: the names of the form parameters in the spelling of the job document. */
 export const REQUEST_DOCUMENTS = {
-  creation: z.strictObject({ parameters: parameters.optional(), phase: z.literal('RUN').optional(), runId: runId.optional(), destruction: instant.optional(), executionDuration: seconds.optional() }),
+  creation: z.strictObject({ parameters: parameters.optional(), phase: z.literal('RUN').optional(), runId: runId.optional(), destruction: instant.optional(), executionDuration: seconds.optional(), decision: decision.optional() }),
   change: z.strictObject({
     parameters: parameters.optional(), phase: z.enum(['RUN', 'ABORT']).optional(), runId: runId.optional(),
     destruction: instant.optional(), executionDuration: seconds.optional(), action: z.literal('DELETE').optional(), message: message.optional(),

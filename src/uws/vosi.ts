@@ -27,6 +27,14 @@ export interface LogIn {
   readonly protectedResource: object | undefined;
 }
 
+/** Something else that is served here. */
+export interface Capability {
+  readonly standardID: string;
+  readonly url: string;
+  /** For a person. */
+  readonly description: string;
+}
+
 /** What the VOSI documents are made of. */
 export interface VosiParts {
   /** The gateway's public URL. */
@@ -37,6 +45,8 @@ export interface VosiParts {
   readonly upSince: Instant;
   readonly availability: () => Availability | Promise<Availability>;
   readonly logIn?: LogIn;
+  /** What is served beside the lists: identifiers, which may be of our own and then say so in words, and absolute URLs. */
+  readonly others?: readonly Capability[];
   /** What each job list takes, by the list's URL. */
   readonly parameters?: ReadonlyMap<string, readonly ParameterDescription[]>;
 }
@@ -77,8 +87,8 @@ export function availabilityToXml({ available, notes }: Availability, upSince: I
   });
 }
 
-/** The capabilities document: the VOSI endpoints and every job list. */
-export function capabilitiesToXml({ baseUrl, lists, logIn, parameters }: VosiParts): string {
+/** The capabilities document: the VOSI endpoints, every job list and what else there is. */
+export function capabilitiesToXml({ baseUrl, lists, others = [], logIn, parameters }: VosiParts): string {
   return xmlDocument('vosi:capabilities', {
     $: {
       'xmlns:vosi': 'http://www.ivoa.net/xml/VOSICapabilities/v1.0',
@@ -88,6 +98,7 @@ export function capabilitiesToXml({ baseUrl, lists, logIn, parameters }: VosiPar
     capability: [
       capability('ivo://ivoa.net/std/VOSI#capabilities', `${baseUrl}/capabilities`),
       capability('ivo://ivoa.net/std/VOSI#availability', `${baseUrl}/availability`),
+      ...others.map(({ standardID, url, description }) => ({ $: { standardID }, description: xmlText(description), interface: waysIn(logIn).map((method) => standardInterface(url, method)) })),
       ...lists.map((list) => ({ ...capability('ivo://ivoa.net/std/UWS#rest-1.1', list), interface: waysIn(logIn).map((method) => ({ ...standardInterface(list, method, 'base'), ...parametersToVoDataService(parameters?.get(list) ?? []) })) })),
     ],
   });

@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 export const SCHEMAS: string | undefined = [process.env.IVOA_SCHEMAS, resolve(fileURLToPath(import.meta.url), '../../../../shared/schemas')]
   .find((folder) => folder !== undefined && existsSync(join(folder, 'UWS.xsd')));
 
-const DRIVERS = { uws: 'UWS.xsd', availability: 'VOSIAvailability-v1.0.xsd', capabilities: 'capabilities.xsd' } as const;
+const DRIVERS = { uws: 'UWS.xsd', availability: 'VOSIAvailability-v1.0.xsd', capabilities: 'capabilities.xsd', planner: 'planner.xsd' } as const;
+/** The schema of the planner's answers is our own. */
+const OURS = fileURLToPath(new URL('../../docs', import.meta.url));
 type Driver = keyof typeof DRIVERS;
 
 /** What is wrong with these documents by the schema that their root names; empty = all are valid. */
@@ -17,14 +19,17 @@ export async function schemaErrors(documents: readonly string[]): Promise<string
   const errors: string[] = [];
   for (const driver of Object.keys(DRIVERS) as Driver[]) {
     const mine = documents.filter((document) => driverOf(document) === driver);
-    if (mine.length > 0) errors.push(await validate(mine, SCHEMAS, DRIVERS[driver]));
+    if (mine.length > 0) errors.push(await validate(mine, driver === 'planner' ? OURS : SCHEMAS, DRIVERS[driver]));
   }
   return errors.filter((text) => text !== '').join('\n');
 }
 
-function driverOf(document: string): Driver {
+function driverOf(document: string): Driver | undefined {
   const root = /<([\w:]+)[\s>/]/.exec(document.replace(/^<\?[^>]*\?>/, ''))?.[1] ?? '';
   if (root.endsWith(':capabilities')) return 'capabilities';
+  // a registry's record needs its envelope, which the test of the record has
+  if (root.endsWith(':Resource')) return undefined;
+  if (root === 'answer') return 'planner';
   return root.endsWith(':availability') ? 'availability' : 'uws';
 }
 

@@ -112,6 +112,7 @@ export class IdentityGateway {
     await this.identity?.close();
     await this.#fetch.close();
     await this.jobs.remove();
+    await this.client.checkDocuments();
   }
 
   /** As who the gateway knows the bearer of these credentials: its id, or the answer's status and what it says. */

@@ -30,7 +30,7 @@ describe('Execution Planner: containers (note §4.1)', () => {
       expect(decision?.base).to.include({ name: 'blessed' });
       expect(decision?.digest).to.match(/^sha256:[0-9a-f]{64}$/);
       expect(offered(answer)).to.deep.equal({
-        IMAGE: `registry.test/tools/derived:1@${decision?.digest ?? ''}`, CORES: '1', MEMORY: '512M', EXECUTIONDURATION: '3600', PHASE: 'RUN',
+        IMAGE: `registry.test/tools/derived:1@${decision?.digest ?? ''}`, CORES: '1', MEMORY: '512M', EXECUTIONDURATION: '3600', PHASE: 'RUN', DECISION: decision?.id,
       });
       expect(answer.resources).to.deep.equal({ mincores: 1, maxcores: 1, minmemory: '512M', maxmemory: '512M', minduration: 'PT1H', maxduration: 'PT1H' });
     });

@@ -17,6 +17,7 @@ describe('VOSI 1.1 and the service around the lists', () => {
       expect(capabilities).to.deep.equal([
         ['ivo://ivoa.net/std/VOSI#capabilities', `${PUBLIC_URL}/capabilities`],
         ['ivo://ivoa.net/std/VOSI#availability', `${PUBLIC_URL}/availability`],
+        ['ivo://pratique.dev/std/ExecutionPlanner', `${PUBLIC_URL}/accepts`],
         ['ivo://ivoa.net/std/UWS#rest-1.1', LIST],
       ]);
       expect(answer.text).to.include('<param use="required" std="false"><name>IMAGE</name>').and.include('<unit>cores</unit>');

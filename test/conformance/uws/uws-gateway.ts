@@ -9,6 +9,7 @@ import { createHttpServer } from '../../../src/http/server.ts';
 import type { Job } from '../../../src/job/job.ts';
 import type { Phase } from '../../../src/job/phase.ts';
 import { createLogger } from '../../../src/logger.ts';
+import { plannerCapability } from '../../../src/planner/record.ts';
 import { CONTAINER_PARAMETERS } from '../../../src/task/container-parameters.ts';
 import { type UwsParts, uwsParts } from '../../../src/uws/parts.ts';
 import { jobTypeRoutes } from '../../../src/uws/job-type-routes.ts';
@@ -79,7 +80,7 @@ export class UwsGateway {
     const { wait = { cap: 60, waiters: 1000 }, bodyLimit = 1_000_000, identify, origins = [] } = this.options;
     this.parts = uwsParts({ list: 'docker', baseUrl: PUBLIC_URL, service, watch, progress, clock: this.clock, logger: createLogger('silent'), wait, bodyLimit });
     const type = { url: this.parts.urls.list, limits: LIMITS, defaults: { cores: 1, memory: 2 ** 29 } };
-    const vosi = vosiRoutes({ baseUrl: PUBLIC_URL, lists: [this.parts.urls.list], parameters: new Map([[this.parts.urls.list, CONTAINER_PARAMETERS]]), upSince: this.clock.now(), availability: () => this.availability });
+    const vosi = vosiRoutes({ baseUrl: PUBLIC_URL, lists: [this.parts.urls.list], others: [plannerCapability(PUBLIC_URL)], parameters: new Map([[this.parts.urls.list, CONTAINER_PARAMETERS]]), upSince: this.clock.now(), availability: () => this.availability });
     const app = createApp({
       logger: createLogger('silent'), clock: this.clock, origin: new URL(PUBLIC_URL).origin, cors: { origins }, routers: [uwsRoutes(this.parts), vosi, jobTypeRoutes(new Map([['docker', type]]))],
       ...(identify === undefined ? {} : { identify }),

@@ -1,0 +1,41 @@
+import { LRUCache } from 'lru-cache';
+import type { Caller } from '../caller.ts';
+import type { EarlierDecision } from '../task/decision.ts';
+import type { Task } from '../task/task.ts';
+import type { Decisions, Door, Policy } from './policy.ts';
+import type { Reason, Verdict } from './verdict.ts';
+
+/** Answers that are remembered: hours of a busy portal. */
+const REMEMBERED = 10_000;
+
+interface Remembered {
+  readonly caller: string | null;
+  readonly known: NonNullable<EarlierDecision['known']>;
+}
+
+/** A judge that remembers to whom it said yes, in this process's memory and for as long as there is room: a question leaves no other trace. */
+export class DecisionMemory implements Policy, Decisions {
+  readonly #judge: Policy;
+  readonly #given = new LRUCache<string, Remembered>({ max: REMEMBERED });
+
+  constructor(judge: Policy) {
+    this.#judge = judge;
+  }
+
+  async evaluate(task: Task, caller: Caller, signal: AbortSignal, door?: Door): Promise<Verdict> {
+    const verdict = await this.#judge.evaluate(task, caller, signal, door);
+    if (!verdict.accepted || (door !== undefined && door !== 'accepts')) return verdict;
+    const { id, policy, rule } = verdict.decision;
+    this.#given.set(id, { caller: caller.id, known: { policy, rule, manifest: verdict.task.image.manifestDigest } });
+    return verdict;
+  }
+
+  general(caller: Caller): readonly Reason[] {
+    return this.#judge.general(caller);
+  }
+
+  earlier(id: string, caller: Caller): EarlierDecision {
+    const found = this.#given.get(id);
+    return found === undefined || found.caller !== caller.id ? { id } : { id, known: found.known };
+  }
+}
