@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
+import { CONTROL_SOCKET, type GatewayStatus } from './control/gateway-status.ts';
+import { serveControl } from './control/serve-control.ts';
 import { DockerEngine } from './engine/docker-engine.ts';
 import { DockerPreflight } from './engine/docker-preflight.ts';
 import { EngineFacts } from './engine/engine-facts.ts';
@@ -36,6 +38,7 @@ import { Quotas } from './quota/quotas.ts';
 import { runningLimits } from './quota/running-limits.ts';
 import { createRegistry, type RegistriesConfig } from './registry/create-registry.ts';
 import { FileResultStore } from './store/file-result-store.ts';
+import type { JobStore } from './store/job-store.ts';
 import { SqliteDatabase } from './store/sqlite-database.ts';
 import { SqliteJobStore } from './store/sqlite-job-store.ts';
 import { UntrustedFetch } from './untrusted-fetch.ts';
@@ -60,8 +63,8 @@ export interface Gateway {
   /** Where it listens: `http://127.0.0.1:8080`. */
   readonly address: string;
   readonly policy: PolicyHolder;
-  /** Takes no new jobs and starts none; what runs goes on. */
-  drain(): void;
+  /** Takes no new jobs and starts none; what runs goes on, for `abortAfter` seconds at most where that is given. */
+  drain(abortAfter?: number): void;
   /**
    * Answers what is under way and lets go of everything. Containers run on and are picked up by the next start.
    */
@@ -135,6 +138,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
         baseUrl: config.baseUrl,
         policy: judge,
         refuseCaller: (caller) => quotas.refusal(caller) ?? engineLacks(preflight),
+        closed: () => execution.closure,
         admitQuestion: (caller, address) => quotas.ask(caller, address),
         clock,
         logger,
@@ -156,7 +160,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
         upSince: clock.now(),
         ...(identity === undefined ? {} : { logIn: { ...identity, anonymous: rights.run } }),
         availability: async () => {
-          if (execution.draining) return { available: false, notes: ['the gateway is about to stop and takes no new jobs'] };
+          if (execution.closure !== undefined) return { available: false, notes: [execution.closure.text] };
           const answers = await engine.describe(AbortSignal.timeout(2000)).then(() => true, () => false);
           return answers ? { available: true, notes: [] } : { available: false, notes: ['the container engine does not answer; jobs wait until it does'] };
         },
@@ -171,13 +175,25 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   for (const warning of policy.warnings()) logger.warn({ policy: policy.policy.hash }, warning);
   const bases = policy.catalogue.run(BASES_REFRESH, closing.signal);
   await execution.start();
+  const control = await serveControl(join(config.data, CONTROL_SOCKET), {
+    drain: (abortAfter) => {
+      logger.info({ abortAfter }, 'draining: no new jobs are taken or started');
+      execution.drain(abortAfter);
+    },
+    resume: () => {
+      logger.info({}, 'the drain is over: jobs are taken and started again');
+      execution.resume();
+    },
+    status: async () => statusOf(execution, await store.count()),
+  }).catch((error: unknown) => logger.warn({ err: error }, '`pratique drain` cannot reach this gateway; SIGUSR2 does'));
   void tellPreflight(preflight, ruleNeeds(policy.policy), logger);
   return {
     address,
     policy,
-    drain: () => execution.drain(),
+    drain: (abortAfter) => execution.drain(abortAfter),
     stop: async () => {
       uws.waiting.close();
+      await control?.();
       const closed = close(server, clock);
       await execution.stop();
       await closed;
@@ -207,6 +223,10 @@ async function tellPreflight(preflight: DockerPreflight, rules: readonly RuleNee
     for (const { rule, relaxed } of rules) for (const lacking of lackingOf(relaxed, report)) logger.error({ rule, lacking }, 'the engine lacks what a rule gives its containers');
   }
   for (const { name, needed, found } of report?.checks.filter(({ has }) => !has) ?? []) logger[needed ? 'error' : 'info']({ check: name, found }, needed ? 'the engine lacks what jobs need' : 'the engine does not have this');
+}
+
+function statusOf({ draining, active, closure }: Execution, phases: Awaited<ReturnType<JobStore['count']>>): GatewayStatus {
+  return { draining, active, queued: phases.QUEUED ?? 0, ...(closure === undefined ? {} : { closed: closure.text }) };
 }
 
 /** An engine that is away is no reason: jobs wait for it. */

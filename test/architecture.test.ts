@@ -20,11 +20,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   policy: ['registry/registry.ts', 'task', 'image', 'compose'],
   execution: ['policy/policy.ts', 'policy/verdict.ts', 'engine/engine.ts', 'store/job-store.ts', 'store/result-store.ts', 'job', 'task', 'image'],
   http: ['image/strict-json.ts'],
+  control: [],
   uws: ['execution', 'store/job-store.ts', 'job', 'task', 'image', 'http'],
   identity: ['untrusted-fetch.ts', 'http', 'policy/wildcard.ts'],
   quota: ['job', 'task', 'store/job-store.ts', 'policy/policy.ts', 'policy/verdict.ts', 'execution/admission.ts'],
   compose: ['image', 'task'],
-  planner: ['policy/policy.ts', 'policy/verdict.ts', 'task', 'image', 'http', 'job/instant.ts', 'untrusted-fetch.ts'],
+  planner: ['execution/closure.ts', 'policy/policy.ts', 'policy/verdict.ts', 'task', 'image', 'http', 'job/instant.ts', 'untrusted-fetch.ts'],
 };
 
 /** The top of the house: what wires and what starts. */

@@ -9,9 +9,11 @@ import type { Decisions, Policy } from '../policy/policy.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { ResultStore } from '../store/result-store.ts';
 import { ADMIT_ALL, type Admission } from './admission.ts';
+import type { Closure } from './closure.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { ImagePulls } from './image-pulls.ts';
 import { JobDestruction } from './job-destruction.ts';
+import { JobDrain } from './job-drain.ts';
 import { JobQueue } from './job-queue.ts';
 import { JobRecovery } from './job-recovery.ts';
 import { JobRunner } from './job-runner.ts';
@@ -49,6 +51,8 @@ export interface ExecutionParts {
   readonly admission?: Admission;
   /** Quotas of what runs; absent = none. */
   readonly mayStart?: MayStart;
+  /** Why the site takes and starts no jobs at present, beside a drain; absent = nothing ever does. */
+  readonly closed?: () => Closure | undefined;
 }
 
 /** Everything that happens to jobs, wired: the service that clients reach, and what works behind it. */
@@ -60,19 +64,23 @@ export class Execution {
   readonly #queue: JobQueue;
   readonly #recovery: JobRecovery;
   readonly #destruction: JobDestruction;
+  readonly #drain: JobDrain;
+  readonly #closed: () => Closure | undefined;
 
   constructor(given: ExecutionParts) {
     this.slots = new Slots(given.mayStart);
+    this.#closed = given.closed ?? (() => undefined);
     const store = watched(given.store, this.watch);
     const lease = new Lease({ store, clock: given.clock, holder: randomUUID(), length: given.lease * 1000 });
     const pulls = new ImagePulls({ engine: given.engine, clock: given.clock, atOnce: given.pulls.atOnce, timeout: given.pulls.timeout });
     const parts = { ...given, store, lease, watch: this.watch, slots: this.slots, pulls };
     this.startup = new StartupEstimate(parts);
     const disk = new DiskWatch({ engine: given.engine, clock: given.clock, logger: given.logger, ...given.disk });
-    const runner = new JobRunner({ ...parts, disk, start: new JobStart(parts) });
-    const queue = new JobQueue({ ...parts, runner, beat: (given.lease * 1000) / 3 });
+    const runner = new JobRunner({ ...parts, disk, start: new JobStart({ ...parts, closed: () => this.closure }) });
+    const queue = new JobQueue({ ...parts, runner, closed: this.#closed, beat: (given.lease * 1000) / 3 });
     const ready = async (): Promise<void> => this.slots.offer(await given.offer());
     this.#queue = queue;
+    this.#drain = new JobDrain({ queue, runner, clock: given.clock });
     this.#recovery = new JobRecovery({ ...parts, queue, runner, ready });
     this.#destruction = new JobDestruction({ ...parts, queue });
     this.service = new JobService({
@@ -81,7 +89,8 @@ export class Execution {
       removed: () => this.#destruction.wake(),
       admission: given.admission ?? ADMIT_ALL,
       admit: () => {
-        if (queue.draining) throw new GatewayError('Unavailable', 'the gateway takes no new jobs at present', { headers: { 'Retry-After': '60' } });
+        const { closure } = this;
+        if (closure !== undefined) throw new GatewayError('Unavailable', closure.text, { headers: { 'Retry-After': String(closure.retryAfter) } });
       },
     });
   }
@@ -93,17 +102,33 @@ export class Execution {
     this.#destruction.start();
   }
 
-  /** Starts no more jobs, takes no new ones. */
-  drain(): void {
-    this.#queue.drain();
+  /** Starts no more jobs, takes no new ones. Those that still run after `abortAfter` seconds are ended; absent = never. */
+  drain(abortAfter?: number): void {
+    this.#drain.begin(abortAfter);
+  }
+
+  /** Takes and starts jobs again. */
+  resume(): void {
+    this.#drain.end();
   }
 
   get draining(): boolean {
     return this.#queue.draining;
   }
 
+  /** Jobs on which this process works. */
+  get active(): number {
+    return this.#queue.active;
+  }
+
+  /** Why no jobs are taken or started at present; undefined = they are. */
+  get closure(): Closure | undefined {
+    return this.#drain.closure ?? this.#closed();
+  }
+
   /** Lets go of every job; their containers run on and are picked up at the next start. */
   async stop(): Promise<void> {
+    this.#drain.stop();
     await Promise.all([this.#recovery.stop(), this.#destruction.stop()]);
     await this.#queue.stop();
   }

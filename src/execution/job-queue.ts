@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Job } from '../job/job.ts';
 import type { Logger } from '../logger.ts';
 import type { JobStore } from '../store/job-store.ts';
+import type { Closure } from './closure.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { Lease } from './lease.ts';
 import type { Slots } from './slots.ts';
@@ -13,6 +14,8 @@ export interface JobQueueParts {
   readonly runner: JobRunner;
   readonly slots: Slots;
   readonly lease: Lease;
+  /** Why nothing is started at present, beside a drain; undefined = nothing stands in the way. */
+  readonly closed: () => Closure | undefined;
   /** Between two heartbeats (milliseconds): a third of the lease. */
   readonly beat: number;
 }
@@ -140,8 +143,8 @@ export class JobQueue {
   }
 
   async #dispatch(): Promise<void> {
-    const { clock, lease, slots, store } = this.#parts;
-    while (this.#open && !this.#draining && !this.#shutdown.signal.aborted && lease.valid && slots.free().slots > 0) {
+    const { clock, closed, lease, slots, store } = this.#parts;
+    while (this.#open && !this.#draining && closed() === undefined && !this.#shutdown.signal.aborted && lease.valid && slots.free().slots > 0) {
       const except = [...this.#active.keys(), ...[...this.#deferred.keys()].filter((jobId) => this.#waits(jobId))];
       const next = slots.next(await store.firstInLine(lease.holder, clock.now(), except));
       if (next === undefined) return;

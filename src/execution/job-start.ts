@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { type Engine, EngineRefused, type EngineRun } from '../engine/engine.ts';
+import { GatewayError } from '../errors.ts';
 import type { Digest } from '../image/digest.ts';
 import type { Image } from '../image/image.ts';
 import type { Reference } from '../image/reference.ts';
@@ -7,6 +8,7 @@ import type { Job, JobError, JobInfo } from '../job/job.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { PinnedTask } from '../task/task.ts';
+import type { Closure } from './closure.ts';
 import type { ImagePulls, PullListener } from './image-pulls.ts';
 import type { Guard } from './job-guard.ts';
 import { asAsked, refusal } from './job-service.ts';
@@ -21,6 +23,8 @@ export interface JobStartParts {
   readonly lease: Lease;
   readonly slots: Slots;
   readonly pulls: ImagePulls;
+  /** Why no container is started at present; undefined = nothing stands in the way. */
+  readonly closed: () => Closure | undefined;
   /** The image that a tag names at present; to tell of tags that have moved. */
   readonly resolveTag: (reference: Reference, signal: AbortSignal) => Promise<Image>;
 }
@@ -80,6 +84,7 @@ export class JobStart {
     if (task.image.manifestDigest !== job.task.image.manifestDigest) return { refused: { type: 'fatal', message: OTHER_PLATFORM }, decision };
     const [tag] = await Promise.all([this.#tagNow(task.image, signal), pulls.ensure(task.image, this.#progress(job, signal), signal)]);
     await mayGoOn(guard);
+    this.#mustBeOpen();
     await engine.create(job.id, task, signal);
     if (!(await this.#mayStart(job, guard))) return { refused: { type: 'transient', message: UNKNOWN }, decision };
     const run = await engine.start(job.id, signal).catch((error: unknown) => {
@@ -94,12 +99,19 @@ export class JobStart {
   async #mayStart(job: Job, guard: Guard): Promise<boolean> {
     const { engine, lease, store } = this.#parts;
     await mayGoOn(guard);
+    this.#mustBeOpen();
     const asked = await store.askStart(job.id, lease.holder);
     if (asked === undefined) {
       await mayGoOn(guard);
       throw new Error('a job that was QUEUED is not any more, and not over');
     }
     return asked === 'first' || (await engine.mayStartAgain(job.id));
+  }
+
+  /** Throws Unavailable while nothing is started: the job goes on waiting. */
+  #mustBeOpen(): void {
+    const closure = this.#parts.closed();
+    if (closure !== undefined) throw new GatewayError('Unavailable', closure.text);
   }
 
   /** The digest that the tag names now, if it is another than the one that was judged; undefined also when nobody can say. */

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Caller } from '../caller.ts';
 import { GatewayError } from '../errors.ts';
+import type { Closure } from '../execution/closure.ts';
 import { callerOf } from '../http/request-caller.ts';
 import type { Handler, HttpContext } from '../http/handler.ts';
 import { valuesOf } from '../http/parameters.ts';
@@ -21,17 +22,19 @@ export interface AcceptsParts {
   readonly admitQuestion?: (caller: Caller, address: string) => void;
   /** Absent = every question is judged anew. */
   readonly answers?: AnswerCache;
+  /** Why nobody's jobs are taken at present; what was answered before counts no more then. */
+  readonly closed?: () => Closure | undefined;
 }
 
 /**
  * Answers a question: 200 for whatever was judged, yes or no; 400 for what is malformed or has no task type; 503 when neither yes
  * nor no would be true (execution-planner.md 1.5). Nothing is created, stored or pulled (note §1: stateless).
  */
-export function accepts({ planner, url, bodyLimit, admitQuestion, answers }: AcceptsParts): Handler {
+export function accepts({ planner, url, bodyLimit, admitQuestion, answers, closed }: AcceptsParts): Handler {
   return async function answerQuestion(ctx) {
     const caller = callerOf(ctx);
     admitQuestion?.(caller, ctx.req.socket.remoteAddress ?? '');
-    const again = answers?.get(ctx, caller);
+    const again = closed?.() === undefined ? answers?.get(ctx, caller) : undefined;
     if (again !== undefined) {
       sendAnswer(ctx, 200, again);
       return;
@@ -45,7 +48,8 @@ export function accepts({ planner, url, bodyLimit, admitQuestion, answers }: Acc
     }
     const answer = await whileConnected(ctx.res, (signal) => planner.answer(question, caller, signal));
     const sent = rendered(ctx, answerDocument(answer, wordsOf(ctx)));
-    answers?.put(ctx, caller, sent);
+    if (answer.word === 'NO' && answer.retryAfter !== undefined) ctx.res.setHeader('Retry-After', String(answer.retryAfter));
+    else answers?.put(ctx, caller, sent);
     sendAnswer(ctx, 200, sent);
   };
 }

@@ -1,8 +1,10 @@
 import type { Caller } from '../caller.ts';
+import type { Closure } from '../execution/closure.ts';
 import type { ProjectPolicy } from '../policy/policy.ts';
 import type { ProjectOffer, ProjectReason, ProjectVerdict, Reason } from '../policy/verdict.ts';
 import { type ComposeTask, formatComposeParameters } from '../task/compose-parameters.ts';
 import type { Resources } from '../task/task.ts';
+import { closedAnswer } from './closed-answer.ts';
 import { readComposeMembers } from './compose-task.ts';
 import { grantedDuration, grantedRanges, offeredRanges, resourceWarnings, shortfalls, type SiteResources } from './container-resources.ts';
 import { dataReasons, readDataReferences } from './data-access.ts';
@@ -21,6 +23,8 @@ export interface ComposePlatformParts {
   readonly data: readonly DataRule[];
   /** Why this caller may have no jobs at all; undefined = may. Absent = only the policy decides. */
   readonly refuseCaller?: (caller: Caller) => Reason | undefined;
+  /** Why nobody's jobs are taken at present; undefined = they are. Absent = always. */
+  readonly closed?: () => Closure | undefined;
 }
 
 const FAMILIES = ['uri://', 'http://purl.escape.eu/types/'];
@@ -50,9 +54,11 @@ export class ComposePlatform implements Platform {
   }
 
   async decide(tasktype: string, details: Details, caller: Caller, signal: AbortSignal): Promise<Answer> {
-    const { policy, site, data, refuseCaller } = this.#parts;
+    const { policy, site, data, refuseCaller, closed } = this.#parts;
     const stranger = refuseCaller?.(caller);
     if (stranger !== undefined) return { word: 'NO', reasons: [shownReason({ ...stranger, line: 0 })], warnings: [] };
+    const closure = closed?.();
+    if (closure !== undefined) return closedAnswer(closure);
     const { task, url, warnings: unread } = readComposeMembers(details.taskinfo);
     const asked = parseResources(details.resources);
     const common = { warnings: [...unread, ...asked.warnings, ...resourceWarnings(asked.ranges)], shortDurations: asked.shortDurations };

@@ -1,11 +1,13 @@
 import type { Caller } from '../caller.ts';
 import { GatewayError } from '../errors.ts';
+import type { Closure } from '../execution/closure.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Reason, Verdict } from '../policy/verdict.ts';
 import { type GivenParameter, parseContainerParameters } from '../task/container-parameters.ts';
 import { formatPinnedParameters } from '../task/pinned-parameters.ts';
 import type { ContainerTask, Resources, Task } from '../task/task.ts';
 import { grantedDuration, grantedRanges, offeredRanges, resourceWarnings, shortfalls, type SiteResources, wanted } from './container-resources.ts';
+import { closedAnswer } from './closed-answer.ts';
 import { atQuestion, type ContainerMembers, readContainerMembers } from './container-task.ts';
 import { dataReasons, readDataReferences } from './data-access.ts';
 import type { Answer, Info, NoReason, Platform, ServiceInterface } from './offer.ts';
@@ -24,6 +26,8 @@ export interface ContainerPlatformParts {
   readonly data: readonly DataRule[];
   /** Why this caller may have no jobs at all; undefined = may. Absent = only the policy decides. */
   readonly refuseCaller?: (caller: Caller) => Reason | undefined;
+  /** Why nobody's jobs are taken at present; undefined = they are. Absent = always. */
+  readonly closed?: () => Closure | undefined;
   /** Absent = nobody can say when a job would start. */
   readonly estimateStartup?: StartupEstimate;
 }
@@ -56,6 +60,8 @@ export class ContainerPlatform implements Platform {
   async decide(tasktype: string, details: Details, caller: Caller, signal: AbortSignal): Promise<Answer> {
     const stranger = this.#parts.refuseCaller?.(caller);
     if (stranger !== undefined) return { word: 'NO', reasons: [shownReason(stranger)], warnings: [] };
+    const closure = this.#parts.closed?.();
+    if (closure !== undefined) return closedAnswer(closure);
     const members = readContainerMembers(details.taskinfo);
     const asked = parseResources(details.resources);
     const common = { warnings: [...members.warnings, ...asked.warnings, ...resourceWarnings(asked.ranges)], shortDurations: asked.shortDurations };

@@ -84,6 +84,8 @@ export interface No extends Answered {
   /** What there would be instead. */
   readonly resources?: Ranges;
   readonly maybe?: Maybe;
+  /** Seconds after which the same question may get another answer, because it is the site that is in the way. */
+  readonly retryAfter?: number;
 }
 
 export type Answer = Yes | No;

@@ -83,12 +83,14 @@ export function mergeAnswers(answers: readonly Answer[], warnings: readonly Warn
   };
   if (yes.length > 0) return { word: 'YES', interfaces: distinct(yes.flatMap(({ interfaces }) => interfaces)), ...common };
   const maybe = no.find((answer) => answer.maybe !== undefined)?.maybe;
+  const retryAfter = no.find((answer) => answer.retryAfter !== undefined)?.retryAfter;
   const resources = no.find((answer) => answer.resources !== undefined)?.resources;
   return {
     word: 'NO',
     reasons: no.flatMap(({ reasons }) => reasons),
     ...(maybe === undefined ? {} : { maybe }),
     ...(resources === undefined ? {} : { resources }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
     ...common,
   };
 }

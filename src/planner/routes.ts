@@ -2,6 +2,7 @@ import { Router } from '@koa/router';
 import type { Caller } from '../caller.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
+import type { Closure } from '../execution/closure.ts';
 import type { Policy, ProjectPolicy } from '../policy/policy.ts';
 import type { Reason } from '../policy/verdict.ts';
 import { AnswerCache } from './answer-cache.ts';
@@ -39,6 +40,8 @@ export interface PlannerRouteParts {
   readonly site?: () => SiteResources | undefined;
   /** Why this caller may have no jobs at all, as at their creation; absent = only the policy decides. */
   readonly refuseCaller?: (caller: Caller) => Reason | undefined;
+  /** Why nobody's jobs are taken at present; undefined = they are. Absent = always. */
+  readonly closed?: () => Closure | undefined;
   /** Throws where this caller may not ask, or not as much. Absent = everybody may. */
   readonly admitQuestion?: AcceptsParts['admitQuestion'];
   /** Milliseconds for which the answer to a GET is given again to who asks the same; absent = 0. */
@@ -58,7 +61,7 @@ export function plannerRoutes(parts: PlannerRouteParts): Router {
   const running = new Planner(platforms(parts), mark);
   const planner = SoftwarePlatform.canRun(running) ? new Planner([...running.platforms, new SoftwarePlatform(running, url)], mark) : running;
   const answers = new AnswerCache(parts.clock, parts.moment ?? 0);
-  const handlers: AcceptsParts = { planner, url, bodyLimit: parts.bodyLimit, answers, ...(parts.admitQuestion === undefined ? {} : { admitQuestion: parts.admitQuestion }) };
+  const handlers: AcceptsParts = { planner, url, bodyLimit: parts.bodyLimit, answers, ...(parts.closed === undefined ? {} : { closed: parts.closed }), ...(parts.admitQuestion === undefined ? {} : { admitQuestion: parts.admitQuestion }) };
   const router = new Router({ sensitive: true });
   router.get('/accepts', accepts(handlers));
   router.post('/accepts', accepts(handlers));
@@ -70,10 +73,10 @@ export function plannerRoutes(parts: PlannerRouteParts): Router {
 }
 
 function platforms(parts: PlannerRouteParts): readonly Platform[] {
-  const { jobList, policy, site, refuseCaller, estimateStartup, clock, probe, askPeer } = parts;
+  const { jobList, policy, site, refuseCaller, closed, estimateStartup, clock, probe, askPeer } = parts;
   const mark = plannerMark(parts.baseUrl);
   const peers = askPeer === undefined ? [] : parts.config.peers.map((peer) => new PeerPlatform(peer, { mark, fetch: askPeer }));
-  const common = { site: () => site?.() ?? UNKNOWN_SITE, data: parts.config.data, ...(refuseCaller === undefined ? {} : { refuseCaller }) };
+  const common = { site: () => site?.() ?? UNKNOWN_SITE, data: parts.config.data, ...(refuseCaller === undefined ? {} : { refuseCaller }), ...(closed === undefined ? {} : { closed }) };
   const own =
     jobList === undefined
       ? []
