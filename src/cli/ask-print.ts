@@ -7,16 +7,19 @@ export function printAnswer(answer: PlannerAnswer): string {
   const { info, interfaces, resources, word } = answer;
   const decision = branchAt(info, 'decision');
   const base = branchAt(decision, 'base');
-  const maybe = textAt(branchAt(info, 'maybe'), 'how');
+  const maybe = branchAt(info, 'maybe');
+  const template = textAt(branchAt(maybe, 'template'), 'content');
   const lines = [
     interfaces.length === 0 ? word : `${word}  ${interfaces.map(where).join('\n     ')}`,
     ...branchesAt(info, 'reasons').map(reason),
     ...labelled('digest', textAt(decision, 'digest')),
     ...labelled('built on', textAt(base, 'name') === undefined ? undefined : `${textAt(base, 'name') ?? ''} (${textAt(base, 'digest') ?? ''})`),
     ...labelled('rule', textAt(decision, 'rule')),
-    ...labelled(answer.yes ? 'gets' : 'there is', amounts(resources)),
-    ...labelled('but', maybe),
+    ...labelled(answer.yes ? 'gets' : 'there is', amounts(Object.keys(resources).length > 0 ? resources : (interfaces[0]?.resources ?? resources))),
+    ...labelled('but', textAt(maybe, 'how')),
+    ...labelled('fill in', branchesAt(maybe, 'parameters').map((parameter) => textAt(parameter, 'name') ?? '').join(', ')),
     ...branchesAt(info, 'warnings').map((warning) => `     warning   ${place(warning)}${textAt(warning, 'text') ?? ''}`),
+    ...(template === undefined ? [] : ['', template.replace(/\n+$/, '')]),
   ];
   return lines.map((line) => `${line.split('\n').map(printable).join('\n')}\n`).join('');
 }

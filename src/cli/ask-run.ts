@@ -18,8 +18,8 @@ const PIECE = 8 * 1024 * 1024;
  * code: 0 when it completed, 1 when not. Throws an Error where nothing can be submitted or seen.
  */
 export async function runOffer(session: AskSession, answer: PlannerAnswer, folder: string | undefined, surroundings: AskSurroundings): Promise<number> {
-  const offer = answer.interfaces.find(({ servicetype }) => /(?:^|[/:])docker-uws$/.test(servicetype));
-  if (offer === undefined) throw new Error('none of the interfaces that are offered is a UWS for containers (docker-uws): there is nothing to submit to');
+  const offer = answer.interfaces.find(isOfType('docker-uws')) ?? answer.interfaces.find(isOfType('compose-uws'));
+  if (offer === undefined) throw new Error('none of the interfaces that are offered is a UWS for containers or compose files (docker-uws, compose-uws): there is nothing to submit to');
   const job = await submit(session, offer, answer);
   surroundings.err(`job  ${printable(job)}\n`);
   const end = await follow(session, job, surroundings);
@@ -28,6 +28,10 @@ export async function runOffer(session: AskSession, answer: PlannerAnswer, folde
   if (end.phase === 'COMPLETED') return 0;
   surroundings.err(`${end.phase}${end.message === undefined ? '' : `: ${printable(end.message)}`}\n`);
   return 1;
+}
+
+function isOfType(type: string): (offer: OfferedInterface) => boolean {
+  return ({ servicetype }) => new RegExp(`(?:^|[/:])${type}$`).test(servicetype);
 }
 
 /** Makes the job and starts it; its URL. */
@@ -46,11 +50,15 @@ async function submit(session: AskSession, offer: OfferedInterface, answer: Plan
 function parametersOf(offer: OfferedInterface, { question }: PlannerAnswer): readonly { readonly name: string; readonly value: string }[] {
   const prefilled = Object.entries(branchAt(offer.serviceinfo, 'parameters')).flatMap(([name, value]) => (isList(value) ? value : [value]).flatMap((each) => (typeof each === 'string' ? [{ name, value: each }] : [])));
   if (prefilled.length > 0) return prefilled;
+  const { document } = question;
+  const file = document === undefined ? [] : [{ name: 'COMPOSEFILE', value: Buffer.from(document.bytes).toString('utf8') }];
   const asked = question.members.flatMap(({ name, value }) => {
+    const variable = /^taskinfo\.variables\.(.+)$/.exec(name)?.[1];
+    if (file.length > 0) return variable !== undefined ? [{ name: `VAR.${variable}`, value }] : name === 'taskinfo.service' ? [{ name: 'SERVICE', value }] : [];
     const member = /^taskinfo\.(image|command|arg|env\..+)$/.exec(name)?.[1];
     return member === undefined ? [] : [{ name: member.replace(/^[a-z]+/, (word) => word.toUpperCase()), value }];
   });
-  return [...asked, { name: 'PHASE', value: 'RUN' }];
+  return [...file, ...asked, { name: 'PHASE', value: 'RUN' }];
 }
 
 /** Waits for the job's end, telling each phase. */

@@ -12,7 +12,7 @@ export const ASK_USAGE = `Usage: pratique ask URL [options] [-- WORD...]
 Asks an IVOA Execution Planner (URL: of /accepts, or of what it stands below) whether and where a task can be run.
 
   --image IMAGE             a container; WORDs after -- replace its command
-  --compose FILE            a Docker Compose file
+  --compose FILE            a Docker Compose file; its variables: -p variables.NAME=VALUE; the service that decides: -p service=NAME
   --task TYPE               any other type of task: uri://jupyter-notebook ...
   -p, --param NAME=VALUE    a member of taskinfo, or resources.NAME=VALUE; repeated names make a list
   --json                    print the answer as it came

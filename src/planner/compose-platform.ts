@@ -2,6 +2,7 @@ import type { Caller } from '../caller.ts';
 import type { Closure } from '../execution/closure.ts';
 import type { ProjectPolicy } from '../policy/policy.ts';
 import type { ProjectOffer, ProjectReason, ProjectVerdict, Reason } from '../policy/verdict.ts';
+import { FetchFailed } from '../untrusted-fetch.ts';
 import { type ComposeTask, formatComposeParameters } from '../task/compose-parameters.ts';
 import type { Resources } from '../task/task.ts';
 import { closedAnswer } from './closed-answer.ts';
@@ -12,6 +13,9 @@ import type { Answer, Info, Maybe, NoReason, Platform, ServiceInterface } from '
 import type { DataRule } from './planner-config.ts';
 import type { Details } from './question.ts';
 import { parseResources, type Ranges } from './resources.ts';
+
+/** The text of the compose file at a URL. Throws FetchFailed. */
+export type ComposeFetch = (url: string, signal: AbortSignal) => Promise<string>;
 
 export interface ComposePlatformParts {
   readonly policy: ProjectPolicy;
@@ -25,6 +29,8 @@ export interface ComposePlatformParts {
   readonly refuseCaller?: (caller: Caller) => Reason | undefined;
   /** Why nobody's jobs are taken at present; undefined = they are. Absent = always. */
   readonly closed?: () => Closure | undefined;
+  /** Absent = a question that names its file by URL is answered NO. */
+  readonly fetchFile?: ComposeFetch;
 }
 
 const FAMILIES = ['uri://', 'http://purl.escape.eu/types/'];
@@ -59,7 +65,7 @@ export class ComposePlatform implements Platform {
     if (stranger !== undefined) return { word: 'NO', reasons: [shownReason({ ...stranger, line: 0 })], warnings: [] };
     const closure = closed?.();
     if (closure !== undefined) return closedAnswer(closure);
-    const { task, url, warnings: unread } = readComposeMembers(details.taskinfo);
+    const { task: given, url, warnings: unread } = readComposeMembers(details.taskinfo);
     const asked = parseResources(details.resources);
     const common = { warnings: [...unread, ...asked.warnings, ...resourceWarnings(asked.ranges)], shortDurations: asked.shortDurations };
     const offered = offeredRanges(site(), undefined);
@@ -67,7 +73,8 @@ export class ComposePlatform implements Platform {
     const missing = dataReasons(readDataReferences(details.taskinfo['data'], 'taskinfo.data'), data, caller, 'this site');
     if (short.length > 0) return { word: 'NO', reasons: [...short, ...missing], resources: offered, ...common };
     if (missing.length > 0) return { word: 'NO', reasons: missing, ...common };
-    if (url !== undefined) return { word: 'NO', reasons: [BY_URL], ...common };
+    const task = given === undefined || url === undefined ? given : await this.#fetched(given, url, caller, signal);
+    if (task !== undefined && 'httpcode' in task) return { word: 'NO', reasons: [task], ...common };
     const servicetype = tasktype.slice(0, -TASK.length) + SERVICE;
     if (task === undefined) {
       const reasons = policy.general(caller).map((reason) => shownReason({ ...reason, line: 0 }));
@@ -81,6 +88,20 @@ export class ComposePlatform implements Platform {
     const lacking = shortfalls(asked.ranges, grantedRanges(verdict.project.resources, grantedDuration(asked.ranges.duration, site().executionDuration), site()));
     if (lacking.length > 0) return { word: 'NO', reasons: lacking.map(inFile), resources: offered, decision, ...common, warnings };
     return { word: 'YES', interfaces: [this.#offer(servicetype, task, verdict.project.resources, asked.ranges)], decision, ...common, warnings };
+  }
+
+  /** The same task with the file that is to be had there, or why it is not. Nothing is fetched for who could not have it judged. */
+  async #fetched(task: ComposeTask, url: string, caller: Caller, signal: AbortSignal): Promise<ComposeTask | NoReason> {
+    const { fetchFile, policy } = this.#parts;
+    const [stranger] = policy.general(caller);
+    if (stranger !== undefined) return shownReason({ ...stranger, line: 0 });
+    if (fetchFile === undefined) return BY_URL;
+    try {
+      return { ...task, file: await fetchFile(url, signal) };
+    } catch (error) {
+      if (!(error instanceof FetchFailed)) throw error;
+      return { ...BY_URL, text: `the file could not be fetched: ${error.message}; send the file itself instead` };
+    }
   }
 
   /** What a program needs to run the file: where, how, and with which parameters. */

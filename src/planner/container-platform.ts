@@ -15,6 +15,7 @@ import type { DataRule } from './planner-config.ts';
 import type { Details } from './question.ts';
 import { type AskedResources, parseResources, type Ranges } from './resources.ts';
 import { startupAnswer, type StartupEstimate } from './startup.ts';
+import { wrapContainer, type WrapParts } from './wrapped-container.ts';
 
 export interface ContainerPlatformParts {
   readonly policy: Policy;
@@ -30,12 +31,15 @@ export interface ContainerPlatformParts {
   readonly closed?: () => Closure | undefined;
   /** Absent = nobody can say when a job would start. */
   readonly estimateStartup?: StartupEstimate;
+  /** The other way to run the same: absent = there is none. */
+  readonly wrap?: WrapParts;
 }
 
 /** The note's own family of type identifiers, and the one it recommends to the ESCAPE community (§2): asked in one, answered in it. */
 const FAMILIES = ['uri://', 'http://purl.escape.eu/types/'];
 const TASK = 'docker-container';
 const SERVICE = 'docker-uws';
+const WRAPPED_SERVICE = 'compose-uws';
 
 /** What one question asks for, and of whom. */
 interface Context {
@@ -85,7 +89,8 @@ export class ContainerPlatform implements Platform {
     const { cores, memory } = context.site;
     const want = wantedResources(context, { cores: cores.max, memory: memory.max });
     const resources = { cores: want.cores ?? cores.default, memory: want.memory ?? memory.default };
-    return { word: 'YES', interfaces: [this.#offer(servicetype, [], resources, context)], warnings: [] };
+    const interfaces = [this.#offer(servicetype, [], resources, context), ...this.#wrapped(servicetype, [], resources, context)];
+    return { word: 'YES', interfaces, warnings: [] };
   }
 
   /** "Can I run this container here?" */
@@ -103,7 +108,10 @@ export class ContainerPlatform implements Platform {
     if (late.answer !== undefined) return { ...late.answer, decision, warnings };
     const parameters = [...formatPinnedParameters(verdict.task), { name: 'DECISION', value: verdict.decision.id }];
     const offer = this.#offer(servicetype, parameters, verdict.task.resources, context, late.startup);
-    return { word: 'YES', interfaces: [offer], decision, warnings };
+    // What a rule relaxes it relaxes for containers that are run as such.
+    const wrapped = this.#parts.wrap === undefined || verdict.task.relaxed !== undefined ? undefined : await wrapContainer(verdict.task, this.#parts.wrap, caller, signal);
+    const interfaces = [offer, ...(wrapped === undefined ? [] : this.#wrapped(servicetype, wrapped, verdict.task.resources, context, late.startup))];
+    return { word: 'YES', interfaces, decision, warnings };
   }
 
   /** Asks for what the task can use; where the rule gives less, for what the rule gives, as long as that is enough. */
@@ -114,6 +122,13 @@ export class ContainerPlatform implements Platform {
     if (verdict.accepted || verdict.offered === undefined || verdict.reasons.some(({ code }) => !code.startsWith('resources.'))) return verdict;
     if (shortfalls(asked.ranges, offeredRanges(site, verdict.offered)).length > 0) return verdict;
     return this.#parts.policy.evaluate({ ...task, ...wantedResources(context, verdict.offered) }, caller, signal);
+  }
+
+  /** The same container as a compose file, where those are run too. */
+  #wrapped(servicetype: string, parameters: readonly GivenParameter[], resources: Resources, context: Context, startup?: Ranges): readonly ServiceInterface[] {
+    const { wrap } = this.#parts;
+    if (wrap === undefined) return [];
+    return [{ ...this.#offer(servicetype.slice(0, -SERVICE.length) + WRAPPED_SERVICE, parameters, resources, context, startup), endpoint: wrap.jobListUrl }];
   }
 
   /** What a program needs to run the task: where, how, and with which parameters. */

@@ -43,6 +43,14 @@ const dataRule = z
   })
   .meta({ description: 'Data that tasks can read there (note, section 6).' });
 
+const composeHost = z
+  .strictObject({
+    host: z.string().regex(/^[a-z0-9.-]+(:\d{1,5})?$/, 'must be a host in lower case, with its port unless that is 443').meta({ description: 'As in URLs: git.example.org, files.example.org:8443. Compared exactly.' }),
+    insecure: z.boolean().default(false).meta({ description: 'Plain http may be spoken with it.' }),
+    internal: z.boolean().default(false).meta({ description: 'It may have a private or loopback address.' }),
+  })
+  .meta({ description: 'A host from which compose files are fetched.' });
+
 const health = z
   .strictObject({
     url: httpUrl.optional().meta({ description: 'Asked with GET; absent = the endpoint. Any answer below 500 is healthy.' }),
@@ -113,8 +121,9 @@ export const plannerSchema = z
     data: z.array(dataRule).max(1000).default([]).meta({ description: "Data that this gateway's own jobs can read. Without it, a task that needs data is refused." }),
     peers: z.array(peer).max(50).default([]),
     record: record.optional(),
+    composeHosts: z.array(composeHost).max(100).default([]).meta({ description: 'Where compose files may be that a question names by URL (note, section 4.2); redirects included. Without it nothing is fetched.' }),
   })
-  .default({ services: [], data: [], peers: [] })
+  .default({ services: [], data: [], peers: [], composeHosts: [] })
   .meta({ description: 'The Execution Planner.' });
 
 export type PlannerConfig = z.output<typeof plannerSchema>;
@@ -122,4 +131,5 @@ export type ServiceConfig = PlannerConfig['services'][number];
 export type PeerConfig = PlannerConfig['peers'][number];
 export type DataRule = z.output<typeof dataRule>;
 export type MemberRule = z.output<typeof memberRule>;
+export type ComposeHost = z.output<typeof composeHost>;
 export type RecordConfig = z.output<typeof record>;

@@ -7,7 +7,7 @@ import type { Policy, ProjectPolicy } from '../policy/policy.ts';
 import type { Reason } from '../policy/verdict.ts';
 import { AnswerCache } from './answer-cache.ts';
 import { accepts, type AcceptsParts } from './accepts.ts';
-import { ComposePlatform } from './compose-platform.ts';
+import { type ComposeFetch, ComposePlatform } from './compose-platform.ts';
 import { ContainerPlatform } from './container-platform.ts';
 import { type SiteResources, UNKNOWN_SITE } from './container-resources.ts';
 import { listServices } from './discovery.ts';
@@ -35,7 +35,7 @@ export interface PlannerRouteParts {
   /** Absolute URL of the list of container jobs; absent = this planner runs nothing itself and speaks for others only. */
   readonly jobList?: string;
   /** Who judges compose files, and the absolute URL of the list of their jobs; absent = this planner runs none. */
-  readonly compose?: { readonly policy: ProjectPolicy; readonly jobList: string };
+  readonly compose?: { readonly policy: ProjectPolicy; readonly jobList: string; /** Absent = no file is taken by its URL. */ readonly fetchFile?: ComposeFetch };
   /** What the site gives one job; absent, or undefined as long as it is not known = only the policy decides. */
   readonly site?: () => SiteResources | undefined;
   /** Why this caller may have no jobs at all, as at their creation; absent = only the policy decides. */
@@ -73,14 +73,14 @@ export function plannerRoutes(parts: PlannerRouteParts): Router {
 }
 
 function platforms(parts: PlannerRouteParts): readonly Platform[] {
-  const { jobList, policy, site, refuseCaller, closed, estimateStartup, clock, probe, askPeer } = parts;
+  const { jobList, compose, policy, site, refuseCaller, closed, estimateStartup, clock, probe, askPeer } = parts;
   const mark = plannerMark(parts.baseUrl);
   const peers = askPeer === undefined ? [] : parts.config.peers.map((peer) => new PeerPlatform(peer, { mark, fetch: askPeer }));
   const common = { site: () => site?.() ?? UNKNOWN_SITE, data: parts.config.data, ...(refuseCaller === undefined ? {} : { refuseCaller }), ...(closed === undefined ? {} : { closed }) };
   const own =
     jobList === undefined
       ? []
-      : [new ContainerPlatform({ policy, jobListUrl: jobList, ...common, ...(estimateStartup === undefined ? {} : { estimateStartup }) })];
-  const composed = parts.compose === undefined ? [] : [new ComposePlatform({ policy: parts.compose.policy, jobListUrl: parts.compose.jobList, ...common })];
+      : [new ContainerPlatform({ policy, jobListUrl: jobList, ...common, ...(estimateStartup === undefined ? {} : { estimateStartup }), ...(compose === undefined ? {} : { wrap: { policy: compose.policy, jobListUrl: compose.jobList } }) })];
+  const composed = compose === undefined ? [] : [new ComposePlatform({ policy: compose.policy, jobListUrl: compose.jobList, ...common, ...(compose.fetchFile === undefined ? {} : { fetchFile: compose.fetchFile }) })];
   return [...own, ...composed, ...parts.config.services.map((service) => new ExternalPlatform(service, { clock, ...(probe === undefined ? {} : { probe }) })), ...peers];
 }

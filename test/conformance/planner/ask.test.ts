@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -188,10 +189,39 @@ describe('pratique ask, against planners of others', () => {
     rmSync(folder, { recursive: true });
   });
 
+  it('submits a compose file as it was offered, or as it was asked about', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pratique-ask-'));
+    const file = 'services: {a: {image: "b", command: [x, "$WORD"]}}\n';
+    writeFileSync(join(folder, 'compose.yml'), file);
+    const taken: URLSearchParams[] = [];
+    const list = createServer((request, response) => {
+      void text(request).then((body) => {
+        if (request.method === 'POST') taken.push(new URLSearchParams(body));
+        if (request.method === 'POST') response.writeHead(303, { location: '/jobs/1' }).end();
+        else response.end('<job><phase>COMPLETED</phase><results/></job>');
+      });
+    });
+    list.listen(0, '127.0.0.1');
+    await once(list, 'listening');
+    const endpoint = `http://127.0.0.1:${String((list.address() as AddressInfo).port)}/jobs`;
+    const words = [url, '--compose', join(folder, 'compose.yml'), '-p', 'variables.WORD=a b', '-p', 'service=a', '--run', '--output', join(folder, 'out')];
+    answer = JSON.stringify({ reponseword: 'YES', servicetype: 'uri://compose-uws', serviceinfo: { endpoint } });
+    expect((await call(words)).code).to.equal(0);
+    answer = JSON.stringify({ reponseword: 'YES', interfaces: [{ servicetype: 'uri://x', serviceinfo: { endpoint: 'http://x/' } }, { servicetype: 'uri://compose-uws', serviceinfo: { endpoint, parameters: { COMPOSEFILE: 'offered', PHASE: 'RUN' } } }] });
+    expect((await call(words).finally(() => list.close())).code).to.equal(0);
+    expect(taken.map((form) => Object.fromEntries(form))).to.deep.equal([{ COMPOSEFILE: file, 'VAR.WORD': 'a b', SERVICE: 'a', PHASE: 'RUN' }, { COMPOSEFILE: 'offered', PHASE: 'RUN' }]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('prints what would be accepted instead, and what is to be filled in', async () => {
+    answer = JSON.stringify({ reponseword: 'MAYBE', reponseinfo: { reasons: [], maybe: { how: 'resubmit', parameters: [{ name: 'A' }, { name: 'B' }], template: { content: 'services:\n  a: \u001b[31m\n' } } } });
+    expect((await call([url, '--task', 'uri://docker-compose'])).out).to.equal('MAYBE\n     but       resubmit\n     fill in   A, B\n\nservices:\n  a:  [31m\n');
+  });
+
   it('does not take any web page for an answer', async () => {
-    for (const text of ['<html></html>', '', '[]', '{"reponseword": false}', '{"other": "YES"}']) {
-      answer = text;
-      expect((await failure(call([url, '--task', 'x']))).message, text).to.match(/reponseword|not valid/);
+    for (const page of ['<html></html>', '', '[]', '{"reponseword": false}', '{"other": "YES"}']) {
+      answer = page;
+      expect((await failure(call([url, '--task', 'x']))).message, page).to.match(/reponseword|not valid/);
     }
   });
 });

@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { multipart } from '../../support/http-client.ts';
-import { type EpAnswer, PlannerGateway, PUBLIC_URL } from './planner-gateway.ts';
+import fc from 'fast-check';
+import { parseComposeParameters } from '../../../src/task/compose-parameters.ts';
+import { type EpAnswer, JOB_LIST, PlannerGateway, PUBLIC_URL } from './planner-gateway.ts';
 
 const COMPOSE_LIST = `${PUBLIC_URL}/uws/compose`;
 const POLICY = `
@@ -109,6 +111,39 @@ describe('Execution Planner note §4.2: compose files', () => {
     const answer = await ask({ services: { web: { image: WEB, environment: { V: 1.1 }, privileged: true, ports: [8080] } } });
     expect(words(answer)).to.equal('NO | compose.refused-key services.web.privileged');
     expect(maybeOf(answer)?.template?.content).to.include('"8080"').and.not.to.include('privileged');
+  });
+
+  it('a container can be run as a compose file too, with the same judgement', async () => {
+    const nameOf = (each: { readonly servicetype: string; readonly serviceinfo: { readonly endpoint: string } }): string => `${each.servicetype} ${each.serviceinfo.endpoint}`;
+    const both = [`uri://docker-uws ${JOB_LIST}`, `uri://compose-uws ${COMPOSE_LIST}`];
+    expect((await gateway.ask('tasktype=uri://docker-container')).interfaces?.map(nameOf)).to.deep.equal(both);
+    const task = { tasktype: 'uri://docker-container', taskinfo: { image: WEB, args: ['echo', '$HOME "x"', '${A:-b}', ''], env: { A: '$$', B: '#\n: x' } }, resources: { mincores: 0.5, minmemory: '256M', maxcores: 0.5, maxmemory: '256M' } };
+    const answer = await gateway.post({ body: JSON.stringify(task), headers: { 'content-type': 'application/json' } });
+    expect(answer.interfaces?.map(nameOf)).to.deep.equal(both);
+    const { parameters } = answer.interfaces?.[1]?.serviceinfo as unknown as { readonly parameters: Readonly<Record<string, string>> };
+    expect(parameters).to.have.keys('COMPOSEFILE', 'EXECUTIONDURATION', 'PHASE');
+    const verdict = await gateway.site.policy.evaluateProject({ file: parameters['COMPOSEFILE'] ?? '', variables: new Map() }, { id: null, groups: [] }, AbortSignal.timeout(10_000));
+    const [service, ...others] = verdict.accepted ? verdict.project.services : [];
+    expect(others).to.deep.equal([]);
+    expect(service?.task).to.deep.include({ command: task.taskinfo.args, env: task.taskinfo.env, resources: { cores: 0.5, memory: 2 ** 28 } });
+    expect(service?.task.image.reference).to.have.property('digest', answer.reponseinfo?.decision?.digest);
+    expect((await gateway.ask('tasktype=uri://docker-container&taskinfo.image=other.test/x')).reponseinfo?.reasons?.map(({ code }) => code)).to.deep.equal(['image.not-listed']);
+  });
+
+  it('property: what is offered to a client gets its yes when it is asked about again, and its parameters are the job list\'s', async () => {
+    const parts = ['container_name: x', 'privileged: "yes"', 'ports: ["8080:80"]', 'volumes: [./data:/data, "/:/host"]', 'environment: {A: $A, B: "${B:-b}"}', 'network_mode: host', 'restart: always', 'cpus: 99', 'build: .', 'pid: host'];
+    await fc.assert(fc.asyncProperty(fc.uniqueArray(fc.constantFrom(...parts), { minLength: 1 }), async (lines) => {
+      const first = await ask(`services:\n  web:\n    image: ${WEB}\n${lines.map((line) => `    ${line}\n`).join('')}`);
+      if (first.reponseword === 'YES') return;
+      const maybe = maybeOf(first);
+      expect(maybe, JSON.stringify(first.reponseinfo?.reasons)).not.to.equal(undefined);
+      const file = maybe?.template?.content ?? `services: {web: {image: "${WEB}", ${lines.join(', ')}}}`;
+      const variables = Object.fromEntries((maybe?.parameters ?? []).map(({ name, kind }) => [name, kind === 'image' ? WEB : 'x']));
+      const again = await ask(file, { variables });
+      expect(words(again), file).to.equal('YES');
+      const parameters = Object.entries(again.serviceinfo?.parameters ?? {}).flatMap(([name, value]) => (typeof value === 'string' && /^(?:COMPOSEFILE$|VAR\.|SERVICE$)/.test(name) ? [{ name, value }] : []));
+      expect(parseComposeParameters(parameters)).to.deep.include({ file, variables: new Map(Object.entries(variables)) });
+    }), { numRuns: 60 });
   });
 
   it('fetches nothing', async () => {

@@ -6,8 +6,8 @@ const paths = (config: unknown): readonly string[] => (plannerSchema.safeParse(c
 
 describe('planner configuration', () => {
   it('may be absent', () => {
-    expect(plannerSchema.parse(undefined)).to.deep.equal({ services: [], data: [], peers: [] });
-    expect(plannerSchema.parse({})).to.deep.equal({ services: [], data: [], peers: [] });
+    expect(plannerSchema.parse(undefined)).to.deep.equal({ services: [], data: [], peers: [], composeHosts: [] });
+    expect(plannerSchema.parse({})).to.deep.equal({ services: [], data: [], peers: [], composeHosts: [] });
   });
 
   it('reads sizes and times', () => {
@@ -25,6 +25,7 @@ describe('planner configuration', () => {
     ['a member name that is no XML name', { services: [{ ...SERVICE, info: { 'a b': 'x' } }] }, 'services.0.info.a b'],
     ['a size without unit', { services: [{ ...SERVICE, resources: { memory: 4 } }] }, 'services.0.resources.memory'],
     ['a rule that is none', { services: [{ ...SERVICE, taskinfo: { languages: { only: ['md'] } } }] }, 'services.0.taskinfo.languages'],
+    ['a host of compose files that is a URL', { composeHosts: [{ host: 'https://git.example.org' }] }, 'composeHosts.0.host'],
     ['an identifier that is none', { record: { identifier: 'http://x', title: 't', publisher: 'p', contact: { name: 'n' }, created: '2026-01-01', description: 'd', referenceUrl: 'http://x/' } }, 'record.identifier'],
   ] as const) {
     it(`refuses ${what}, naming its place`, () => {
