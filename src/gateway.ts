@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -50,6 +47,8 @@ import { uwsRoutes } from './uws/uws-routes.ts';
 import { serviceApi } from './uws/service-api.ts';
 import { uwsApi } from './uws/uws-api.ts';
 import { vosiRoutes } from './uws/vosi.ts';
+import { close, listen } from './serving.ts';
+import { startStandAlone } from './stand-alone.ts';
 import { VERSION } from './version.ts';
 
 /** Bytes of a request's body: a task with its parameters, not data. */
@@ -62,7 +61,8 @@ const BASES_REFRESH = 10 * 60_000;
 export interface Gateway {
   /** Where it listens: `http://127.0.0.1:8080`. */
   readonly address: string;
-  readonly policy: PolicyHolder;
+  /** Absent = it runs nothing itself. */
+  readonly policy?: PolicyHolder;
   /** Takes no new jobs and starts none; what runs goes on, for `abortAfter` seconds at most where that is given. */
   drain(abortAfter?: number): void;
   /**
@@ -73,6 +73,7 @@ export interface Gateway {
 
 /** The one place where everything is made and wired. Throws where the store or the place to listen cannot be had. */
 export async function startGateway(config: Config, clock: Clock, logger: Logger): Promise<Gateway> {
+  if (config.planner.standAlone) return { ...(await startStandAlone(config, clock, logger)), drain: () => undefined };
   const database = new SqliteDatabase(join(config.data, 'jobs.db'));
   const store = new SqliteJobStore(database);
   const registry = createRegistry(withCache(config), clock, logger);
@@ -245,25 +246,4 @@ function engineLacks({ refusal }: DockerPreflight): Reason | undefined {
 
 function known(identity: Identity | undefined): { identify?: Identity['identify']; challenges?: Identity['challenges'] } {
   return identity === undefined ? {} : { identify: identity.identify, challenges: identity.challenges };
-}
-
-async function listen(server: Server, { host, port }: Config['listen']): Promise<string> {
-  server.listen(port, host);
-  await once(server, 'listening');
-  const { address, port: bound, family } = server.address() as AddressInfo;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${String(bound)}`;
-}
-
-/** Between two looks for connections that have become idle (milliseconds): Node keeps one whose answer ends now for as long as any. */
-const IDLE_LOOK = 50;
-
-async function close(server: Server, clock: Clock): Promise<void> {
-  const over = new AbortController();
-  const closed = once(server, 'close').then(() => over.abort());
-  server.close();
-  while (!over.signal.aborted) {
-    server.closeIdleConnections();
-    await clock.sleep(IDLE_LOOK, over.signal);
-  }
-  await closed;
 }

@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The top of the house: what wires and what starts. */
-const TOP = ['gateway.ts', 'main.ts', 'config.ts', 'config-schema.ts', 'site-offer.ts', 'pull-credentials.ts', 'cli'];
+const TOP = ['gateway.ts', 'stand-alone.ts', 'serving.ts', 'main.ts', 'config.ts', 'config-schema.ts', 'site-offer.ts', 'pull-credentials.ts', 'cli'];
 
 /** Package -> where alone it may be imported. */
 const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {

@@ -27,9 +27,10 @@ export async function serve(words: readonly string[], environment: NodeJS.Proces
 
 function watchPolicy(config: Config, gateway: Gateway, logger: Logger): () => void {
   const { policyFile } = config;
-  if (policyFile === undefined) return () => undefined;
+  const { policy } = gateway;
+  if (policyFile === undefined || policy === undefined) return () => undefined;
   const reload = (): void => {
-    gateway.policy.reload(() => loadPolicyFile(policyFile)).catch((error: unknown) => logger.error({ err: error }, 'the policy could not be read; the old one stays in force'));
+    policy.reload(() => loadPolicyFile(policyFile)).catch((error: unknown) => logger.error({ err: error }, 'the policy could not be read; the old one stays in force'));
   };
   process.on('SIGHUP', reload);
   const watcher = watch(policyFile, { persistent: false }, reload);

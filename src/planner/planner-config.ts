@@ -112,6 +112,7 @@ const record = z
 /** The section `planner` of the configuration. */
 export const plannerSchema = z
   .strictObject({
+    standAlone: z.boolean().default(false).meta({ description: 'Run nothing here: speak for services and peers only. No engine, registry or policy is needed, there are no job lists, and nothing is written.' }),
     services: z
       .array(service)
       .max(1000)
@@ -123,7 +124,7 @@ export const plannerSchema = z
     record: record.optional(),
     composeHosts: z.array(composeHost).max(100).default([]).meta({ description: 'Where compose files may be that a question names by URL (note, section 4.2); redirects included. Without it nothing is fetched.' }),
   })
-  .default({ services: [], data: [], peers: [], composeHosts: [] })
+  .default({ standAlone: false, services: [], data: [], peers: [], composeHosts: [] })
   .meta({ description: 'The Execution Planner.' });
 
 export type PlannerConfig = z.output<typeof plannerSchema>;

@@ -31,7 +31,8 @@ export interface PlannerRouteParts {
   readonly config: PlannerConfig;
   /** Bytes of a request body at most. */
   readonly bodyLimit: number;
-  readonly policy: Policy;
+  /** Who judges containers; absent, or without a job list = this planner runs none. */
+  readonly policy?: Policy;
   /** Absolute URL of the list of container jobs; absent = this planner runs nothing itself and speaks for others only. */
   readonly jobList?: string;
   /** Who judges compose files, and the absolute URL of the list of their jobs; absent = this planner runs none. */
@@ -78,7 +79,7 @@ function platforms(parts: PlannerRouteParts): readonly Platform[] {
   const peers = askPeer === undefined ? [] : parts.config.peers.map((peer) => new PeerPlatform(peer, { mark, fetch: askPeer }));
   const common = { site: () => site?.() ?? UNKNOWN_SITE, data: parts.config.data, ...(refuseCaller === undefined ? {} : { refuseCaller }), ...(closed === undefined ? {} : { closed }) };
   const own =
-    jobList === undefined
+    jobList === undefined || policy === undefined
       ? []
       : [new ContainerPlatform({ policy, jobListUrl: jobList, ...common, ...(estimateStartup === undefined ? {} : { estimateStartup }), ...(compose === undefined ? {} : { wrap: { policy: compose.policy, jobListUrl: compose.jobList } }) })];
   const composed = compose === undefined ? [] : [new ComposePlatform({ policy: compose.policy, jobListUrl: compose.jobList, ...common, ...(compose.fetchFile === undefined ? {} : { fetchFile: compose.fetchFile }) })];
