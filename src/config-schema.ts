@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { engineSchema } from './engine/engine-config.ts';
+import { listenSchema } from './http/listen-config.ts';
 import { parseCores, parseDuration, parseSize } from './task/units.ts';
 
 /** A string that `parse` turns into a number; what it cannot is a problem of this path. */
@@ -42,7 +43,7 @@ const jobsSchema = z.strictObject({
 
 /** Everything in `pratique.yaml` but the sections that other files own; unknown keys are errors. */
 export const gatewaySchema = z.strictObject({
-  listen: z.strictObject({ host: z.string().min(1).default('127.0.0.1'), port: z.int().min(0).max(65_535).default(8080) }).default({ host: '127.0.0.1', port: 8080 }).meta({ description: 'Where the gateway listens.' }),
+  listen: listenSchema.prefault({}),
   baseUrl: z.url({ protocol: /^https?$/ }).optional().meta({ description: 'The origin (and path) under which clients reach the gateway; every link is made from it. Default: from `listen`.' }),
   data: z.string().min(1).default('data').meta({ description: 'Folder of the store and the results; relative to this file.' }),
   log: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ description: 'Least level that is logged.' }),

@@ -81,10 +81,11 @@ export async function loadConfig(file: string | undefined, environment: NodeJS.P
   return freeze({
     ...rest,
     data: resolve(directory, rest.data),
+    listen: { ...rest.listen, ...(rest.listen.tls === undefined ? {} : { tls: { certificate: resolve(directory, rest.listen.tls.certificate), key: resolve(directory, rest.listen.tls.key) } }) },
     engine: resolveEnginePaths(rest.engine, directory),
     registries: resolveRegistryPaths(rest.registries, directory),
     identity: rest.identity === undefined ? undefined : resolveIdentityPaths(rest.identity, directory),
-    baseUrl: (rest.baseUrl ?? `http://${host(rest.listen.host)}:${String(rest.listen.port)}`).replace(/\/+$/, ''),
+    baseUrl: (rest.baseUrl ?? `http${rest.listen.tls === undefined ? '' : 's'}://${host(rest.listen.host)}:${String(rest.listen.port)}`).replace(/\/+$/, ''),
     policy: await loadPolicy(policy, document['policy'], directory, source),
     policyFile: typeof policy === 'string' ? resolve(directory, policy) : undefined,
     file: file === undefined ? undefined : resolve(file),

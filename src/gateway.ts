@@ -12,7 +12,8 @@ import { Execution } from './execution/execution.ts';
 import { JobProgress } from './execution/job-progress.ts';
 import { createApp } from './http/app.ts';
 import { openApiDocument, openApiRoutes } from './http/openapi.ts';
-import { createHttpServer } from './http/server.ts';
+import { trustedProxies } from './http/client-address.ts';
+import { listen } from './http/listening.ts';
 import { createIdentity, type Identity } from './identity/create-identity.ts';
 import { linkKey, SignedLinks } from './identity/signed-links.ts';
 import type { Logger } from './logger.ts';
@@ -47,7 +48,6 @@ import { uwsRoutes } from './uws/uws-routes.ts';
 import { serviceApi } from './uws/service-api.ts';
 import { uwsApi } from './uws/uws-api.ts';
 import { vosiRoutes } from './uws/vosi.ts';
-import { close, listen } from './serving.ts';
 import { startStandAlone } from './stand-alone.ts';
 import { VERSION } from './version.ts';
 
@@ -134,6 +134,8 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     ...known(identity),
     origin: new URL(config.baseUrl).origin,
     cors: config.cors,
+    proxies: trustedProxies(config.listen.trustedProxies),
+    hsts: config.listen.hsts,
     routers: [
       plannerRoutes({
         baseUrl: config.baseUrl,
@@ -171,8 +173,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     ],
   });
   const closing = new AbortController();
-  const server = createHttpServer(app.callback());
-  const address = await listen(server, config.listen);
+  const listening = await listen(app.callback(), config.listen, clock, logger);
   for (const warning of policy.warnings()) logger.warn({ policy: policy.policy.hash }, warning);
   const bases = policy.catalogue.run(BASES_REFRESH, closing.signal);
   await execution.start();
@@ -189,13 +190,13 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   }).catch((error: unknown) => logger.warn({ err: error }, '`pratique drain` cannot reach this gateway; SIGUSR2 does'));
   void tellPreflight(preflight, ruleNeeds(policy.policy), logger);
   return {
-    address,
+    address: listening.address,
     policy,
     drain: (abortAfter) => execution.drain(abortAfter),
     stop: async () => {
       uws.waiting.close();
       await control?.();
-      const closed = close(server, clock);
+      const closed = listening.close();
       await execution.stop();
       await closed;
       closing.abort();

@@ -2,7 +2,8 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
 import { openApiDocument, openApiRoutes } from './http/openapi.ts';
-import { createHttpServer } from './http/server.ts';
+import { trustedProxies } from './http/client-address.ts';
+import { listen } from './http/listening.ts';
 import { createIdentity } from './identity/create-identity.ts';
 import type { Logger } from './logger.ts';
 import { httpPeer } from './planner/http-peer.ts';
@@ -11,7 +12,6 @@ import { plannerApi } from './planner/planner-api.ts';
 import { plannerCapability } from './planner/record.ts';
 import { plannerRoutes } from './planner/routes.ts';
 import { Quotas } from './quota/quotas.ts';
-import { close, listen } from './serving.ts';
 import { UntrustedFetch } from './untrusted-fetch.ts';
 import { vosiRoutes } from './uws/vosi.ts';
 import { VERSION } from './version.ts';
@@ -34,6 +34,8 @@ export async function startStandAlone(config: Config, clock: Clock, logger: Logg
     clock,
     origin: new URL(baseUrl).origin,
     cors: config.cors,
+    proxies: trustedProxies(config.listen.trustedProxies),
+    hsts: config.listen.hsts,
     ...(identity === undefined ? {} : { identify: identity.identify, challenges: identity.challenges }),
     routers: [
       plannerRoutes({
@@ -47,11 +49,11 @@ export async function startStandAlone(config: Config, clock: Clock, logger: Logg
       openApiRoutes(openApiDocument(baseUrl, VERSION, [plannerApi({ record: planner.record !== undefined })])),
     ],
   });
-  const server = createHttpServer(app.callback());
+  const { address, close } = await listen(app.callback(), config.listen, clock, logger);
   return {
-    address: await listen(server, config.listen),
+    address,
     stop: async () => {
-      await close(server, clock);
+      await close();
       await identity?.close();
       await fetch.close();
     },

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { GatewayError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { type Identify, identified, setCaller } from './request-caller.ts';
+import { findOrigin, trustedProxies, type TrustedProxies } from './client-address.ts';
 import { type CorsOptions, crossOrigin } from './cross-origin.ts';
 import { errorsAndLog } from './error-handler.ts';
 import type { HttpContext } from './handler.ts';
@@ -18,6 +19,10 @@ export interface AppParts {
   /** The public origin of the gateway, `https://host:port`: what browsers call it when they talk to it. */
   readonly origin: string;
   readonly cors?: CorsOptions;
+  /** Who is believed where requests come from; absent = nobody. */
+  readonly proxies?: TrustedProxies;
+  /** Seconds for which browsers that came by TLS shall use nothing else; absent = not said. */
+  readonly hsts?: number;
   readonly identify?: Identify;
   /** What every 401 says of the ways to log in: one WWW-Authenticate header each. */
   readonly challenges?: readonly string[];
@@ -34,6 +39,7 @@ export function createApp(parts: AppParts): Koa {
   root.use(identified(parts.identify));
   for (const router of parts.routers) root.use(router.routes());
   app.use(setCommonHeaders);
+  app.use(findOrigin(parts.proxies ?? trustedProxies([]), parts.hsts ?? 0));
   app.use(challenge(parts.challenges ?? []));
   app.use(errorsAndLog(parts.logger, parts.clock));
   app.use(crossOrigin(parts.cors ?? { origins: [] }, parts.origin));

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Caller } from '../caller.ts';
 import { GatewayError } from '../errors.ts';
 import type { Closure } from '../execution/closure.ts';
+import { addressOf } from '../http/client-address.ts';
 import { callerOf } from '../http/request-caller.ts';
 import type { Handler, HttpContext } from '../http/handler.ts';
 import { valuesOf } from '../http/parameters.ts';
@@ -33,7 +34,7 @@ export interface AcceptsParts {
 export function accepts({ planner, url, bodyLimit, admitQuestion, answers, closed }: AcceptsParts): Handler {
   return async function answerQuestion(ctx) {
     const caller = callerOf(ctx);
-    admitQuestion?.(caller, ctx.req.socket.remoteAddress ?? '');
+    admitQuestion?.(caller, addressOf(ctx));
     const again = closed?.() === undefined ? answers?.get(ctx, caller) : undefined;
     if (again !== undefined) {
       sendAnswer(ctx, 200, again);

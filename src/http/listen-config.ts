@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { parseDuration } from '../task/units.ts';
+import { trustedProxies } from './client-address.ts';
+import { SERVER_LIMITS } from './server.ts';
+
+const seconds = (fallback: number) =>
+  z
+    .union([z.string(), z.number()])
+    .default(fallback)
+    .transform((value, context) => {
+      const given = parseDuration(String(value));
+      if (given !== undefined && given > 0) return given;
+      context.addIssue({ code: 'custom', message: 'must be a duration such as 30s or 5m' });
+      return z.NEVER;
+    });
+
+const proxy = z.string().refine((entry) => {
+  try {
+    trustedProxies([entry]);
+    return true;
+  } catch {
+    return false;
+  }
+}, 'must be an address, or a network such as 10.0.0.0/8');
+
+const tls = z
+  .strictObject({
+    certificate: z.string().min(1).meta({ description: 'In PEM, with the certificates between it and its root. Relative to this file.' }),
+    key: z.string().min(1).meta({ description: 'In PEM, without a password. Relative to this file.' }),
+  })
+  .meta({ description: 'Has the gateway speak TLS itself. New files are seen within seconds, whoever replaces them.' });
+
+/** The `listen` section of the configuration: times in seconds. Unknown keys are errors. */
+export const listenSchema = z
+  .strictObject({
+    host: z.string().min(1).default('127.0.0.1'),
+    port: z.int().min(0).max(65_535).default(8080),
+    tls: tls.optional(),
+    hsts: z.int().min(0).default(15_552_000).meta({ description: 'Seconds for which browsers that came by TLS shall use nothing else (Strict-Transport-Security); 0 = not said.' }),
+    trustedProxies: z.array(proxy).max(1000).default([]).meta({ description: 'Proxies that are believed what X-Forwarded-For and X-Forwarded-Proto say; from anybody else they are ignored.' }),
+    connections: z.int().min(1).max(1_000_000).default(SERVER_LIMITS.connections).meta({ description: 'At once; more are closed as they come.' }),
+    headersTimeout: seconds(SERVER_LIMITS.headersTimeout).meta({ description: "In which a request's head must have arrived." }),
+    requestTimeout: seconds(SERVER_LIMITS.requestTimeout).meta({ description: 'In which a request must have arrived, body included.' }),
+    stallTimeout: seconds(SERVER_LIMITS.stallTimeout).meta({ description: 'In which a client must read something of what waits for it.' }),
+  })
+  .meta({ description: 'Where the gateway listens, and what a slow client may cost.' });
+
+export type ListenConfig = z.output<typeof listenSchema>;
