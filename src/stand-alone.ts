@@ -49,11 +49,11 @@ export async function startStandAlone(config: Config, clock: Clock, logger: Logg
       openApiRoutes(openApiDocument(baseUrl, VERSION, [plannerApi({ record: planner.record !== undefined })])),
     ],
   });
-  const { address, close } = await listen(app.callback(), config.listen, clock, logger);
+  const listening = await listen(app.callback(), config.listen, clock, logger);
   return {
-    address,
+    address: listening.address,
     stop: async () => {
-      await close();
+      await listening.close();
       await identity?.close();
       await fetch.close();
     },
