@@ -16,6 +16,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   preflight: { usage: 'preflight', does: 'what the engine has of what jobs need; 0 = everything, 1 = jobs are refused', run: async (...call) => (await import('./preflight.ts')).preflight(...call) },
   egress: { usage: 'egress --config FILE', does: 'the way out of jobs that have a network, to the hosts of the file', run: async (words) => (await import('./egress.ts')).egress(words) },
   drain: { usage: 'drain [--abort-after D] [--no-wait] | drain --undo', does: 'the running gateway takes and starts no jobs; waits for those that run', run: async (...call) => (await import('./drain.ts')).drain(...call) },
+  backup: { usage: 'backup FILE [--without-results]', does: 'the data folder as one archive, while the gateway runs', run: async (...call) => (await import('./back-up.ts')).backup(...call) },
+  restore: { usage: 'restore FILE [--replace]', does: 'puts a backup back, where no gateway runs', run: async (...call) => (await import('./back-up.ts')).restore(...call) },
   policy: { usage: 'policy test FILE | policy schema', does: 'try expectations against the policy; its JSON Schema', run: async (...call) => (await import('./policy-test.ts')).policy(...call) },
   bases: { usage: 'bases [--refresh]', does: 'approved bases, since when, and their digests', run: async (...call) => (await import('./bases.ts')).bases(...call) },
   audit: { usage: 'audit [--image NAME] [--id ID] [--since T]', does: 'recorded decisions, one a line', run: async (...call) => (await import('./audit.ts')).audit(...call) },

@@ -4,6 +4,9 @@ import { JOBS } from './migrations/0001-jobs.ts';
 /** In order; the number of those that have been applied is the database's user_version. */
 const MIGRATIONS: readonly string[] = [JOBS];
 
+/** The version of a store that is up to date. */
+export const newestVersion = MIGRATIONS.length;
+
 /**
  * Brings the schema up to date, each step in a transaction of its own with its number, so that two processes that start
  * together cannot both take it. Throws when the database is of a later version than this program knows.

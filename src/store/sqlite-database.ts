@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { GatewayError } from '../errors.ts';
 import { migrate } from './migrate.ts';
+import { RESTORE_HINT } from './sqlite-snapshot.ts';
 
 const sync = promisify(fdatasync);
 
@@ -37,12 +38,12 @@ export class SqliteDatabase {
   constructor(file: string) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     this.connection = new Sqlite(file, { timeout: 5000 });
-    this.connection.pragma('journal_mode = WAL');
+    checked(file, () => this.connection.pragma('journal_mode = WAL'));
     this.connection.pragma('synchronous = NORMAL');
     this.connection.pragma('foreign_keys = ON');
     this.connection.pragma(`journal_size_limit = ${String(WAL_KEPT)}`);
-    const verdict: unknown = this.connection.pragma('quick_check(1)', { simple: true });
-    if (verdict !== 'ok') throw new Error(`the store ${file} is damaged: ${String(verdict)}`);
+    const verdict = checked(file, () => this.connection.pragma('quick_check(1)', { simple: true }));
+    if (verdict !== 'ok') throw new Error(`the store ${file} is damaged: ${String(verdict)}; ${RESTORE_HINT}`);
     migrate(this.connection);
     // a write makes sure that the WAL exists before it is opened beside SQLite's own handle (which takes no locks on that file)
     this.connection.exec("INSERT OR REPLACE INTO facts VALUES ('opened', datetime('now'))");
@@ -128,16 +129,21 @@ export class SqliteDatabase {
     this.durable().then(done, failed);
   }
 
-  /** A copy of the present state, made while others go on writing. */
-  async backup(file: string): Promise<void> {
-    await this.connection.backup(file);
-  }
-
   async close(): Promise<void> {
     if (this.#writes.length > 0) this.#commit();
     await this.durable().catch(() => undefined);
     closeSync(this.#wal);
     this.connection.close();
+  }
+}
+
+/** Does the first reads of a file. Throws an Error that names it where it is no store, or damaged. */
+function checked(file: string, read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Sqlite.SqliteError && /^SQLITE_(?:NOTADB|CORRUPT)/.test(error.code)) throw new Error(`the store ${file} is damaged: ${error.message}; ${RESTORE_HINT}`, { cause: error });
+    throw error;
   }
 }
 

@@ -1,0 +1,92 @@
+import { expect } from 'chai';
+import { closeSync, mkdtempSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { backup } from '../../../src/store/backup.ts';
+import { FileResultStore } from '../../../src/store/file-result-store.ts';
+import { restore } from '../../../src/store/restore.ts';
+import { SqliteDatabase } from '../../../src/store/sqlite-database.ts';
+import { SqliteJobStore } from '../../../src/store/sqlite-job-store.ts';
+import { jobWith } from '../../support/jobs.ts';
+
+describe('backup and restore', () => {
+  let folder: string;
+  let data: string;
+  let archive: string;
+  let store: SqliteJobStore;
+  const kept = jobWith({});
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'pratique-backup-'));
+    data = join(folder, 'data');
+    archive = join(folder, 'backup.tar');
+    store = new SqliteJobStore(new SqliteDatabase(join(data, 'jobs.db')));
+    await store.create(kept);
+    await new FileResultStore(join(data, 'results')).write(kept.id, 'a/b', Readable.from([Buffer.alloc(200_000, 'x')]), 1e6);
+    writeFileSync(join(data, 'link-key'), 'key');
+    mkdirSync(join(data, 'registry'));
+  });
+  afterEach(async () => {
+    await store.close().catch(() => undefined);
+    rmSync(folder, { recursive: true });
+  });
+
+  const message = (work: Promise<unknown>): Promise<string> => work.then(() => 'done', (error: unknown) => (error instanceof Error ? error.message : String(error)));
+
+  it('keeps jobs, key and results of a store in use, and nothing else; they are there again elsewhere', async () => {
+    expect(await backup(data, archive, { results: true })).to.equal(1);
+    expect(statSync(archive).mode & 0o777).to.equal(0o600);
+    const later = jobWith({});
+    await store.create({ ...later, id: '00000000-0000-4000-8000-00000000ffff' });
+    const elsewhere = join(folder, 'elsewhere');
+    expect(await restore(elsewhere, archive, { replace: false })).to.equal(undefined);
+    expect(readdirSync(elsewhere).toSorted()).to.deep.equal(['jobs.db', 'link-key', 'results']);
+    expect(readFileSync(join(elsewhere, 'link-key'), 'utf8')).to.equal('key');
+    const again = new SqliteJobStore(new SqliteDatabase(join(elsewhere, 'jobs.db')));
+    expect((await again.get(kept.id))?.id).to.equal(kept.id);
+    expect(await again.get('00000000-0000-4000-8000-00000000ffff')).to.equal(undefined);
+    await again.close();
+    const content = await new FileResultStore(join(elsewhere, 'results')).read(kept.id, 'a/b');
+    expect(content && (await text(content))).to.have.length(200_000);
+    expect(readdirSync(folder).toSorted()).to.deep.equal(['backup.tar', 'data', 'elsewhere']);
+  });
+
+  it('never touches a store in use; one that is not is moved aside when told to', async () => {
+    await backup(data, archive, { results: false });
+    expect(await message(restore(data, archive, { replace: true }))).to.contain('in use').and.to.contain('jobs.db');
+    await store.close();
+    expect(await message(restore(data, archive, { replace: false }))).to.contain('--replace');
+    const aside = await restore(data, archive, { replace: true });
+    expect(readdirSync(aside ?? '')).to.include.members(['jobs.db', 'link-key', 'results']);
+    expect(readdirSync(data)).to.include.members(['jobs.db', 'link-key', 'registry']).and.not.to.include('results');
+    store = new SqliteJobStore(new SqliteDatabase(join(data, 'jobs.db')));
+    expect((await store.get(kept.id))?.id).to.equal(kept.id);
+  });
+
+  for (const [what, spoil] of [
+    ['cut off', (bytes: Buffer): Buffer => bytes.subarray(0, bytes.length / 2)],
+    ['changed', (bytes: Buffer): Buffer => Buffer.from(bytes).fill('y', bytes.indexOf('xxxxxxxx'), bytes.indexOf('xxxxxxxx') + 4)],
+    ['something else', (): Buffer => Buffer.alloc(4096, 'z')],
+  ] as const) {
+    it(`refuses an archive that was ${what}, and changes nothing`, async () => {
+      await backup(data, archive, { results: true });
+      writeFileSync(archive, spoil(readFileSync(archive)));
+      const elsewhere = join(folder, 'elsewhere');
+      expect(await message(restore(elsewhere, archive, { replace: false }))).not.to.equal('done');
+      expect(readdirSync(elsewhere)).to.deep.equal([]);
+    });
+  }
+
+  it('a damaged store is told of by name at the start, and is not backed up', async () => {
+    await store.close();
+    const file = join(data, 'jobs.db');
+    const handle = openSync(file, 'r+');
+    writeSync(handle, Buffer.alloc(100, 7), 0, 100, 0);
+    closeSync(handle);
+    expect(() => new SqliteDatabase(file)).to.throw(`the store ${file} is damaged`).with.property('message').that.contains('pratique restore');
+    expect(await message(backup(data, archive, { results: true }))).to.contain(file);
+    expect(readdirSync(folder)).to.deep.equal(['data']);
+  });
+});
