@@ -41,12 +41,19 @@ const jobsSchema = z.strictObject({
   results: z.strictObject({ bytes: bytes.default(10 * 2 ** 30), files: z.int().min(0).max(100_000).default(1000) }).default({ bytes: 10 * 2 ** 30, files: 1000 }).meta({ description: 'Kept of one job.' }),
 });
 
+const diskSchema = z.strictObject({
+  keepFree: bytes.default(2 ** 30).meta({ description: 'Left free on the disk of the data folder: with less, no new jobs are taken or started.' }),
+  results: bytes.optional().meta({ description: 'The results of all jobs together: with more, no new jobs are taken or started. Default: whatever fits.' }),
+  store: bytes.optional().meta({ description: 'The files of the job store: if they are larger, no new jobs are taken or started. Default: whatever fits.' }),
+});
+
 /** Everything in `pratique.yaml` but the sections that other files own; unknown keys are errors. */
 export const gatewaySchema = z.strictObject({
   listen: listenSchema.prefault({}),
   baseUrl: z.url({ protocol: /^https?$/ }).optional().meta({ description: 'The origin (and path) under which clients reach the gateway; every link is made from it. Default: from `listen`.' }),
   data: z.string().min(1).default('data').meta({ description: 'Folder of the store and the results; relative to this file.' }),
   log: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ description: 'Least level that is logged.' }),
+  disk: diskSchema.prefault({}),
   engine: engineSchema.prefault({}),
   jobs: jobsSchema.prefault({}),
   wait: z.strictObject({ longest: seconds.default(60), waiters: z.int().min(0).max(1_000_000).default(20_000) }).default({ longest: 60, waiters: 20_000 }).meta({ description: 'WAIT: how long an answer is held at most, and for how many clients at once.' }),

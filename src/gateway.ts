@@ -8,6 +8,7 @@ import { DockerPreflight } from './engine/docker-preflight.ts';
 import { EngineFacts } from './engine/engine-facts.ts';
 import { lackingOf, relaxationRefusal, type RuleNeeds } from './engine/rule-needs.ts';
 import { isTemporary } from './errors.ts';
+import { DiskSpace } from './execution/disk-space.ts';
 import { Execution } from './execution/execution.ts';
 import { JobProgress } from './execution/job-progress.ts';
 import { createApp } from './http/app.ts';
@@ -35,6 +36,7 @@ import { CallerPolicy } from './quota/caller-policy.ts';
 import { Quotas } from './quota/quotas.ts';
 import { runningLimits } from './quota/running-limits.ts';
 import { createRegistry, type RegistriesConfig } from './registry/create-registry.ts';
+import { freeSpace, storeSize } from './store/disk-state.ts';
 import { FileResultStore } from './store/file-result-store.ts';
 import type { JobStore } from './store/job-store.ts';
 import { SqliteDatabase } from './store/sqlite-database.ts';
@@ -95,8 +97,15 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   const rights = config.identity?.anonymous ?? { ask: true, run: true, reasons: true };
   const quotas = new Quotas({ config: config.quotas, store, clock, anonymous: rights });
   const judge = new DecisionMemory(new CallerPolicy({ judge: policy, quotas: config.quotas, reasons: rights.reasons, lacks: ({ relaxed }, signal) => lacksFor(relaxed, preflight, signal) }));
+  const space = new DiskSpace({
+    budget: config.disk,
+    state: { free: () => freeSpace(config.data), store: () => storeSize(join(config.data, 'jobs.db')), results: async () => (await store.holdings(undefined)).resultBytes },
+    clock,
+    logger,
+  });
   const execution = new Execution({
     store,
+    closed: () => space.closure,
     results: new FileResultStore(join(config.data, 'results')),
     engine,
     policy: judge,
@@ -173,6 +182,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     ],
   });
   const closing = new AbortController();
+  await space.start();
   const listening = await listen(app.callback(), config.listen, clock, logger);
   for (const warning of policy.warnings()) logger.warn({ policy: policy.policy.hash }, warning);
   const bases = policy.catalogue.run(BASES_REFRESH, closing.signal);
@@ -198,6 +208,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
       await control?.();
       const closed = listening.close();
       await execution.stop();
+      await space.stop();
       await closed;
       closing.abort();
       await bases;

@@ -16,12 +16,12 @@ export async function backup(words: readonly string[], environment: NodeJS.Proce
 
 /** `pratique restore FILE`: puts it back into a data folder that no gateway uses. Returns 0. */
 export async function restore(words: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
-  const { values, positionals } = parseArgs({ args: [...words], allowPositionals: true, options: { config: { type: 'string', short: 'c' }, replace: { type: 'boolean' } } });
+  const { values, positionals } = parseArgs({ args: [...words], allowPositionals: true, options: { config: { type: 'string', short: 'c' }, replace: { type: 'boolean' }, 'keep-queue': { type: 'boolean' } } });
   const file = only(positionals);
   const { data } = await loadConfig(configFile(values.config, environment), environment);
-  const aside = await read(data, file, { replace: values.replace === true });
+  const { aside, ended } = await read(data, file, { replace: values.replace === true, keepQueue: values['keep-queue'] === true });
   if (aside !== undefined) console.log(`what was there is in ${aside}`);
-  console.log(`${data} is as it was when ${file} was made`);
+  console.log(`${data} is as it was when ${file} was made${ended === 0 ? '' : `; ${String(ended)} jobs that were under way have ended in ERROR, for what became of them is not known`}`);
   return 0;
 }
 

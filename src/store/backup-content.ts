@@ -7,4 +7,4 @@ export const RESULTS = 'results';
 export const SUMS = 'SHA256SUMS';
 
 /** The names of entries; nothing else is ever written by a restore. */
-export const ENTRY = /^(?:jobs\.db|link-key|bases\.json|audit\.jsonl|results\/[0-9a-f-]{36}\/[0-9a-f]{64})$/;
+export const ENTRY = /^(?:jobs\.db|link-key|bases\.json|audit\.jsonl|results\/(?:[a-z]+-)?[0-9a-f-]{36}\/[0-9a-f]{64})$/;

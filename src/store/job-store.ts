@@ -93,8 +93,8 @@ export interface JobStore {
   forget(id: string): Promise<void>;
   /** Whose the jobs are that are QUEUED: of one owner (null = anonymous), or, undefined, of everybody. */
   waiting(owner: string | null | undefined): Promise<readonly Pick<Job, 'owner' | 'groups'>[]>;
-  /** What is kept of an owner's: jobs that are not ARCHIVED, and the bytes of their results. */
-  holdings(owner: string | null): Promise<{ readonly jobs: number; readonly resultBytes: number }>;
+  /** What is kept of an owner's (undefined = of everybody's): jobs that are not ARCHIVED, and the bytes of their results. */
+  holdings(owner: string | null | undefined): Promise<{ readonly jobs: number; readonly resultBytes: number }>;
   /** How many jobs are QUEUED before this one; undefined where it is not QUEUED. */
   ahead(id: string): Promise<number | undefined>;
   /** How many jobs are in each phase. */

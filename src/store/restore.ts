@@ -4,17 +4,26 @@ import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { extract } from 'tar-stream';
 import { ENTRY, FILES, RESULTS, SUMS } from './backup-content.ts';
+import { settleRestored } from './settle-restored.ts';
 import { checkStore, isStoreOpen } from './sqlite-snapshot.ts';
 
 /** The checksums are few bytes a result. */
 const LONGEST_SUMS = 512 * 2 ** 20;
+
+/** What a restore has done. */
+export interface Restored {
+  /** Where the store is that was there before. */
+  readonly aside?: string;
+  /** Jobs of which nothing is known since the backup was made, and which have ended by that. */
+  readonly ended: number;
+}
 
 /**
  * Puts an archive's content into the data folder, when all of it has been unpacked beside and checked: every checksum, and the store's
  * integrity. A store that a process has open is never touched. With `replace`, one that is there is moved to a folder whose path is
  * returned, with its key, its audit log and its results. Throws an Error that says what is wrong; then nothing has changed.
  */
-export async function restore(data: string, file: string, options: { readonly replace: boolean }): Promise<string | undefined> {
+export async function restore(data: string, file: string, options: { readonly replace: boolean; readonly keepQueue: boolean }): Promise<Restored> {
   await mkdir(data, { recursive: true, mode: 0o700 });
   const refuse = async (): Promise<boolean> => {
     const there = (await readdir(data)).includes('jobs.db');
@@ -27,6 +36,7 @@ export async function restore(data: string, file: string, options: { readonly re
   try {
     await unpack(file, work);
     checkStore(join(work, 'jobs.db'));
+    const ended = await settleRestored(join(work, 'jobs.db'), options.keepQueue);
     const aside = (await refuse()) ? await mkdtemp(join(data, 'before-restore-')) : undefined;
     const old = (await readdir(data)).filter((name) => [...FILES, RESULTS].some((each) => name === each) || /^jobs\.db-(?:wal|shm|journal)$/.test(name));
     // the store is the first to go and the last to come: whatever ends this, no store is there with the results of another
@@ -34,7 +44,7 @@ export async function restore(data: string, file: string, options: { readonly re
     if (aside !== undefined) for (const name of first(old)) await rename(join(data, name), join(aside, name));
     for (const name of first(await readdir(work)).reverse()) await rename(join(work, name), join(data, name));
     await syncFolder(data);
-    return aside;
+    return { ended, ...(aside === undefined ? {} : { aside }) };
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -160,10 +160,10 @@ export class SqliteJobStore implements JobStore {
     return rows.map((row) => ({ owner: row.owner, groups: JSON.parse(row.groups) as readonly string[] }));
   }
 
-  async holdings(owner: string | null): Promise<{ readonly jobs: number; readonly resultBytes: number }> {
-    const of = "FROM jobs WHERE deleted = 0 AND phase <> 'ARCHIVED' AND owner IS @owner";
+  async holdings(owner: string | null | undefined): Promise<{ readonly jobs: number; readonly resultBytes: number }> {
+    const of = `FROM jobs WHERE deleted = 0 AND phase <> 'ARCHIVED' ${owner === undefined ? '' : 'AND owner IS @owner'}`;
     const bytes = `SELECT SUM(json_extract(result.value, '$.size')) FROM jobs, json_each(jobs.body, '$.results') AS result ${of.slice('FROM jobs'.length)}`;
-    const [found] = this.#all<{ jobs: number; bytes: number | null }>(`SELECT (SELECT COUNT(*) ${of}) AS jobs, (${bytes}) AS bytes`, { owner });
+    const [found] = this.#all<{ jobs: number; bytes: number | null }>(`SELECT (SELECT COUNT(*) ${of}) AS jobs, (${bytes}) AS bytes`, owner === undefined ? {} : { owner });
     return { jobs: found?.jobs ?? 0, resultBytes: found?.bytes ?? 0 };
   }
 
@@ -202,6 +202,12 @@ export class SqliteJobStore implements JobStore {
     if (own === undefined) return undefined;
     const sql = "SELECT COUNT(*) AS jobs FROM jobs WHERE deleted = 0 AND phase = 'QUEUED' AND phase IN ('QUEUED', 'EXECUTING') AND queue_number < @queue_number";
     return this.#prepared<{ jobs: number }>(sql).get({ queue_number: own.queue_number })?.jobs ?? 0;
+  }
+
+  /** Ids of the jobs in these phases, whosever. */
+  inPhases(phases: readonly Phase[]): readonly string[] {
+    const sql = 'SELECT id FROM jobs WHERE deleted = 0 AND phase IN (SELECT value FROM json_each(@phases))';
+    return this.#all<{ id: string }>(sql, { phases: JSON.stringify(phases) }).map(({ id }) => id);
   }
 
   async count(): Promise<Readonly<Partial<Record<Phase, number>>>> {

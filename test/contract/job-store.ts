@@ -282,6 +282,7 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore>): v
         await put({ owner: 'b', phase: 'COMPLETED', results });
         await store.delete((await put({ owner: 'a', phase: 'COMPLETED', results })).id, 0);
         expect(await store.holdings('a')).to.deep.equal({ jobs: 3, resultBytes: 15 });
+        expect(await store.holdings(undefined)).to.deep.equal({ jobs: 4, resultBytes: 25 });
         expect(await store.holdings(null)).to.deep.equal({ jobs: 0, resultBytes: 0 });
       });
     });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { backup } from '../../../src/store/backup.ts';
+import type { Phase } from '../../../src/job/phase.ts';
 import { FileResultStore } from '../../../src/store/file-result-store.ts';
 import { restore } from '../../../src/store/restore.ts';
 import { SqliteDatabase } from '../../../src/store/sqlite-database.ts';
@@ -41,7 +42,7 @@ describe('backup and restore', () => {
     const later = jobWith({});
     await store.create({ ...later, id: '00000000-0000-4000-8000-00000000ffff' });
     const elsewhere = join(folder, 'elsewhere');
-    expect(await restore(elsewhere, archive, { replace: false })).to.equal(undefined);
+    expect(await restore(elsewhere, archive, { replace: false, keepQueue: false })).to.deep.equal({ ended: 0 });
     expect(readdirSync(elsewhere).toSorted()).to.deep.equal(['jobs.db', 'link-key', 'results']);
     expect(readFileSync(join(elsewhere, 'link-key'), 'utf8')).to.equal('key');
     const again = new SqliteJobStore(new SqliteDatabase(join(elsewhere, 'jobs.db')));
@@ -55,15 +56,33 @@ describe('backup and restore', () => {
 
   it('never touches a store in use; one that is not is moved aside when told to', async () => {
     await backup(data, archive, { results: false });
-    expect(await message(restore(data, archive, { replace: true }))).to.contain('in use').and.to.contain('jobs.db');
+    expect(await message(restore(data, archive, { replace: true, keepQueue: false }))).to.contain('in use').and.to.contain('jobs.db');
     await store.close();
-    expect(await message(restore(data, archive, { replace: false }))).to.contain('--replace');
-    const aside = await restore(data, archive, { replace: true });
+    expect(await message(restore(data, archive, { replace: false, keepQueue: false }))).to.contain('--replace');
+    const { aside } = await restore(data, archive, { replace: true, keepQueue: false });
     expect(readdirSync(aside ?? '')).to.include.members(['jobs.db', 'link-key', 'results']);
     expect(readdirSync(data)).to.include.members(['jobs.db', 'link-key', 'registry']).and.not.to.include('results');
     store = new SqliteJobStore(new SqliteDatabase(join(data, 'jobs.db')));
     expect((await store.get(kept.id))?.id).to.equal(kept.id);
   });
+
+  for (const [keepQueue, queued] of [
+    [false, 'ERROR'],
+    [true, 'QUEUED'],
+  ] as const) {
+    it(`a job that was EXECUTING has ended, one that was QUEUED is ${queued} with${keepQueue ? '' : 'out'} --keep-queue, others are as they were`, async () => {
+      const ids = ['PENDING', 'QUEUED', 'EXECUTING', 'COMPLETED'].map((phase, at) => ({ phase: phase as Phase, id: `00000000-0000-4000-8000-00000000000${String(at)}` }));
+      for (const { id, phase } of ids) await store.create({ ...jobWith({ phase }), id });
+      await backup(data, archive, { results: true });
+      const elsewhere = join(folder, 'elsewhere');
+      expect((await restore(elsewhere, archive, { replace: false, keepQueue })).ended).to.equal(keepQueue ? 1 : 2);
+      const again = new SqliteJobStore(new SqliteDatabase(join(elsewhere, 'jobs.db')));
+      const jobs = await Promise.all(ids.map(({ id }) => again.get(id)));
+      expect(jobs.map((job) => job?.phase)).to.deep.equal(['PENDING', queued, 'ERROR', 'COMPLETED']);
+      expect(jobs[2]?.error?.message).to.contain('restored from a backup');
+      await again.close();
+    });
+  }
 
   for (const [what, spoil] of [
     ['cut off', (bytes: Buffer): Buffer => bytes.subarray(0, bytes.length / 2)],
@@ -74,7 +93,7 @@ describe('backup and restore', () => {
       await backup(data, archive, { results: true });
       writeFileSync(archive, spoil(readFileSync(archive)));
       const elsewhere = join(folder, 'elsewhere');
-      expect(await message(restore(elsewhere, archive, { replace: false }))).not.to.equal('done');
+      expect(await message(restore(elsewhere, archive, { replace: false, keepQueue: false }))).not.to.equal('done');
       expect(readdirSync(elsewhere)).to.deep.equal([]);
     });
   }
