@@ -38,6 +38,10 @@ const jobsSchema = z.strictObject({
   grace: seconds.default(10).meta({ description: 'Between SIGTERM and SIGKILL.' }),
   lease: seconds.default(10).meta({ description: 'After this long without a sign of life from a gateway its jobs are taken over.' }),
   pulls: z.strictObject({ atOnce: z.int().min(1).max(100).default(3), timeout: seconds.default(1800) }).default({ atOnce: 3, timeout: 1800 }).meta({ description: 'How many images are pulled at once, and how long one may take.' }),
+  images: z.strictObject({
+    unused: seconds.default(30 * DAY).meta({ description: 'How long an image stays that no job uses.' }),
+    bytes: bytes.optional().meta({ description: 'What they may have together: with more, the least recently used go. Default: whatever fits.' }),
+  }).prefault({}).meta({ description: 'Images that the gateway has had pulled, on the disk of the engine; others are never touched.' }),
   results: z.strictObject({ bytes: bytes.default(10 * 2 ** 30), files: z.int().min(0).max(100_000).default(1000) }).default({ bytes: 10 * 2 ** 30, files: 1000 }).meta({ description: 'Kept of one job.' }),
 });
 

@@ -41,6 +41,7 @@ import { FileResultStore } from './store/file-result-store.ts';
 import type { JobStore } from './store/job-store.ts';
 import { SqliteDatabase } from './store/sqlite-database.ts';
 import { SqliteJobStore } from './store/sqlite-job-store.ts';
+import { SqlitePulledImages } from './store/sqlite-pulled-images.ts';
 import { UntrustedFetch } from './untrusted-fetch.ts';
 import type { Relaxations } from './task/relaxations.ts';
 import { CONTAINER_PARAMETERS } from './task/container-parameters.ts';
@@ -118,6 +119,8 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     archive: config.jobs.archive,
     lease: config.jobs.lease,
     pulls: config.jobs.pulls,
+    images: new SqlitePulledImages(database),
+    imageBudget: config.jobs.images,
     disk: { limit: config.engine.outputBytes, every: config.engine.outputLook },
     offer: async () => siteOffer(config, await facts.description()),
     resolveTag: async (reference, signal) => registry.resolve(reference, await facts.platform(signal), signal),

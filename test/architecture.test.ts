@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   egress: ['untrusted-fetch.ts'],
   store: ['job', 'task', 'image/digest.ts'],
   policy: ['registry/registry.ts', 'task', 'image', 'compose'],
-  execution: ['policy/policy.ts', 'policy/verdict.ts', 'engine/engine.ts', 'store/job-store.ts', 'store/result-store.ts', 'job', 'task', 'image'],
+  execution: ['policy/policy.ts', 'policy/verdict.ts', 'engine/engine.ts', 'store/job-store.ts', 'store/pulled-images.ts', 'store/result-store.ts', 'job', 'task', 'image'],
   http: ['image/strict-json.ts', 'task/units.ts'],
   control: [],
   uws: ['execution', 'store/job-store.ts', 'job', 'task', 'image', 'http'],

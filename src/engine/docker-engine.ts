@@ -97,6 +97,14 @@ export class DockerEngine implements Engine {
     await translated('show the image', () => this.#images.ensure(image, onProgress, signal));
   }
 
+  async imageSizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    return translated('list its images', () => this.#images.sizes(signal));
+  }
+
+  async removeImage(name: string, signal: AbortSignal): Promise<boolean> {
+    return translated('remove the image', () => this.#images.remove(name, signal));
+  }
+
   async create(jobId: string, task: PinnedTask, signal: AbortSignal): Promise<void> {
     const names = namesOf(this.#gateway, jobId);
     await this.#refuseLacking(signal, task);

@@ -1,14 +1,17 @@
 import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
 import type { Digest } from '../image/digest.ts';
-import type { Image } from '../image/image.ts';
+import { type Image, pinnedName } from '../image/image.ts';
 import type { DockerCalls } from './docker-call.ts';
 import { parseImage, type InspectedImage } from './docker-inspect.ts';
-import { pinnedName, pull, type PullCredentials } from './docker-pull.ts';
+import { pull, type PullCredentials } from './docker-pull.ts';
 import { imageDifferences } from './docker-verify-image.ts';
 import { EngineRefused } from './engine.ts';
 import type { PullProgress } from './engine.ts';
 
 const NOT_FOUND = 404;
+const CONFLICT = 409;
+const LISTED = z.array(z.object({ RepoDigests: z.array(z.string()).nullish(), Size: z.number() }));
 /** Images whose verified view is remembered; one is a few kB. */
 const REMEMBERED = 500;
 
@@ -48,6 +51,20 @@ export class DockerImages {
     if (!seen) throw new EngineRefused('the image is not present', { temporary: true });
     this.#verify(image, seen);
     return seen.Id;
+  }
+
+  /** Bytes of every image that was pulled by digest, by its name with that. Throws EngineUnavailable, DockerStatusError. */
+  async sizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const { body } = await this.#calls.ask('GET', '/images/json', { query: { digests: true }, signal });
+    return new Map(LISTED.parse(body).flatMap(({ RepoDigests, Size }) => (RepoDigests ?? []).map((name) => [name, Size] as const)));
+  }
+
+  /** False where a container uses it, running or not. Throws EngineUnavailable, DockerStatusError. */
+  async remove(name: string, signal: AbortSignal): Promise<boolean> {
+    const { status } = await this.#calls.ask('DELETE', `/images/${name}`, { accept: [NOT_FOUND, CONFLICT], signal });
+    if (status === CONFLICT) return false;
+    this.#seen.delete(name.slice(name.indexOf('@') + 1) as Digest);
+    return true;
   }
 
   /** The engine no longer has it. */

@@ -8,10 +8,6 @@ import type { PullProgress } from './engine.ts';
 export type PullCredentials = (domain: string) => { readonly username: string; readonly password: string } | undefined;
 
 /** `docker.io/library/debian@sha256:…`: the name under which the engine pulls and keeps exactly the judged manifest. */
-export function pinnedName(image: Image): string {
-  return `${image.reference.domain}/${image.reference.path}@${image.manifestDigest}`;
-}
-
 /**
  * Pulls the image by digest. The engine tells of a failure in a line of an answer that began with 200, which dockerode's
  * followProgress passes over; so every line is read here. Throws EngineRefused, EngineUnavailable, or the signal's reason.

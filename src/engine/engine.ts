@@ -77,6 +77,10 @@ export interface Engine {
    * was judged: id, layers, platform and configuration. Throws EngineRefused.
    */
   ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void>;
+  /** Bytes on the engine's disk of the images that have a name of the form registry/path@sha256:…, by that name; layers that several have are counted for each. */
+  imageSizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+  /** Removes the image of that name unless a container uses it. False = one does. None there = done. */
+  removeImage(name: string, signal: AbortSignal): Promise<boolean>;
   /**
    * Creates the job's container, its volumes prepared, nothing started; then compares what the engine made with what was
    * asked for. Done already = done. Throws EngineRefused when a limit cannot be enforced or anything differs; then nothing is left.

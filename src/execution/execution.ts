@@ -7,10 +7,12 @@ import type { Reference } from '../image/reference.ts';
 import type { Logger } from '../logger.ts';
 import type { Decisions, Policy } from '../policy/policy.ts';
 import type { JobStore } from '../store/job-store.ts';
+import type { PulledImages } from '../store/pulled-images.ts';
 import type { ResultStore } from '../store/result-store.ts';
 import { ADMIT_ALL, type Admission } from './admission.ts';
 import type { Closure } from './closure.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { type ImageBudget, ImagePruning } from './image-pruning.ts';
 import { ImagePulls } from './image-pulls.ts';
 import { JobDestruction } from './job-destruction.ts';
 import { JobDrain } from './job-drain.ts';
@@ -42,6 +44,9 @@ export interface ExecutionParts {
   readonly lease: number;
   /** How many images are pulled at once, and the seconds that one may take. */
   readonly pulls: { readonly atOnce: number; readonly timeout: number };
+  /** What has been pulled, and what of it may stay on the engine though nobody uses it. */
+  readonly images: PulledImages;
+  readonly imageBudget: ImageBudget;
   /** Bytes that one job may have on the engine's disk, and the seconds between two looks at it. */
   readonly disk: { readonly limit: number; readonly every: number };
   /** What the site offers to all jobs together; asked when the engine first answers. */
@@ -64,6 +69,7 @@ export class Execution {
   readonly #queue: JobQueue;
   readonly #recovery: JobRecovery;
   readonly #destruction: JobDestruction;
+  readonly #pruning: ImagePruning;
   readonly #drain: JobDrain;
   readonly #closed: () => Closure | undefined;
 
@@ -72,7 +78,7 @@ export class Execution {
     this.#closed = given.closed ?? (() => undefined);
     const store = watched(given.store, this.watch);
     const lease = new Lease({ store, clock: given.clock, holder: randomUUID(), length: given.lease * 1000 });
-    const pulls = new ImagePulls({ engine: given.engine, clock: given.clock, atOnce: given.pulls.atOnce, timeout: given.pulls.timeout });
+    const pulls = new ImagePulls({ engine: given.engine, images: given.images, clock: given.clock, atOnce: given.pulls.atOnce, timeout: given.pulls.timeout });
     const parts = { ...given, store, lease, watch: this.watch, slots: this.slots, pulls };
     this.startup = new StartupEstimate(parts);
     const disk = new DiskWatch({ engine: given.engine, clock: given.clock, logger: given.logger, ...given.disk });
@@ -83,6 +89,7 @@ export class Execution {
     this.#drain = new JobDrain({ queue, runner, clock: given.clock });
     this.#recovery = new JobRecovery({ ...parts, queue, runner, ready });
     this.#destruction = new JobDestruction({ ...parts, queue });
+    this.#pruning = new ImagePruning({ ...parts, budget: given.imageBudget });
     this.service = new JobService({
       ...parts,
       queued: () => queue.wake(),
@@ -100,6 +107,7 @@ export class Execution {
     await this.#queue.start();
     this.#recovery.start();
     this.#destruction.start();
+    this.#pruning.start();
   }
 
   /** Starts no more jobs, takes no new ones. Those that still run after `abortAfter` seconds are ended; absent = never. */
@@ -129,7 +137,7 @@ export class Execution {
   /** Lets go of every job; their containers run on and are picked up at the next start. */
   async stop(): Promise<void> {
     this.#drain.stop();
-    await Promise.all([this.#recovery.stop(), this.#destruction.stop()]);
+    await Promise.all([this.#recovery.stop(), this.#destruction.stop(), this.#pruning.stop()]);
     await this.#queue.stop();
   }
 }

@@ -1,10 +1,13 @@
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { type Engine, EngineRefused, type PullProgress } from '../engine/engine.ts';
 import type { Digest } from '../image/digest.ts';
-import type { Image } from '../image/image.ts';
+import { type Image, pinnedName } from '../image/image.ts';
+import type { PulledImages } from '../store/pulled-images.ts';
 
 export interface ImagePullsParts {
   readonly engine: Pick<Engine, 'hasImage' | 'ensureImage'>;
+  readonly images: PulledImages;
   readonly clock: Clock;
   /** Pulls that run at once; others wait for their turn. */
   readonly atOnce: number;
@@ -14,6 +17,12 @@ export interface ImagePullsParts {
 
 /** Pulls whose speed is remembered. */
 const SPEEDS = 10;
+
+/** Names of images of which it is known when a question about them was answered with yes. */
+const WANTED = 1000;
+
+/** Between two notes that an image is used (milliseconds). */
+const USE_NOTED = 60_000;
 
 /** Told to whoever waits for a pull: how far it is, or that it has not begun. */
 export type PullListener = (news: PullProgress | 'waiting') => void;
@@ -35,6 +44,9 @@ export class ImagePulls {
   #running = 0;
   /** Bytes a second of the last pulls that were worth measuring. */
   #speeds: readonly number[] = [];
+  /** When somebody was told yes of an image, on the clock that never steps; in memory, for a question leaves no trace. */
+  readonly #wanted = new LRUCache<string, number>({ max: WANTED });
+  readonly #noted = new LRUCache<string, number>({ max: WANTED });
 
   constructor(parts: ImagePullsParts) {
     this.#parts = parts;
@@ -45,7 +57,7 @@ export class ImagePulls {
    * EngineRefused (temporary, where it took too long) and the signal's reason.
    */
   async ensure(image: Image, tell: PullListener, signal: AbortSignal): Promise<void> {
-    if (await this.#parts.engine.hasImage(image, signal)) return;
+    if (await this.#parts.engine.hasImage(image, signal)) return this.#noteUse(image);
     signal.throwIfAborted();
     const flight = this.#flights.get(image.manifestDigest) ?? this.#begin(image);
     flight.listeners.add(tell);
@@ -58,9 +70,28 @@ export class ImagePulls {
     }
   }
 
-  /** Whether the engine has the judged image. Throws as `ensure`. */
+  /** Whether the engine has the judged image, of which somebody is told yes. Throws as `ensure`. */
   isPresent(image: Image): Promise<boolean> {
+    this.#wanted.set(pinnedName(image), this.#parts.clock.monotonic());
     return this.#parts.engine.hasImage(image, new AbortController().signal);
+  }
+
+  /** When somebody was last told yes of this image (the monotonic clock's milliseconds), as far as it is remembered. */
+  wanted(name: string): number | undefined {
+    return this.#wanted.get(name);
+  }
+
+  /** Whether it is being pulled, or about to be. */
+  holds(name: string): boolean {
+    return this.#flights.has(name.slice(name.indexOf('@') + 1) as Digest);
+  }
+
+  async #noteUse(image: Image): Promise<void> {
+    const name = pinnedName(image);
+    const { clock, images } = this.#parts;
+    if (clock.monotonic() - (this.#noted.get(name) ?? -Infinity) < USE_NOTED) return;
+    this.#noted.set(name, clock.monotonic());
+    await images.used(name, clock.now());
   }
 
   /**
@@ -83,7 +114,7 @@ export class ImagePulls {
   }
 
   async #pull(image: Image, flight: Flight): Promise<void> {
-    const { clock, engine, timeout } = this.#parts;
+    const { clock, engine, images, timeout } = this.#parts;
     const { signal } = flight.controller;
     await this.#turn(flight);
     const over = new AbortController();
@@ -93,6 +124,7 @@ export class ImagePulls {
     });
     try {
       signal.throwIfAborted();
+      await images.pulling(pinnedName(image), clock.now());
       const begun = clock.monotonic();
       await engine.ensureImage(image, (progress) => this.#tell(flight, progress), signal);
       this.#measured(image.size, clock.monotonic() - begun);

@@ -40,3 +40,8 @@ export interface Image {
   /** The configuration's own `created`, where it has one. A claim of the image, not a fact. */
   readonly created?: Instant;
 }
+
+/** The name under which an engine has exactly this image: registry/path@sha256:… */
+export function pinnedName({ reference, manifestDigest }: Pick<Image, 'reference' | 'manifestDigest'>): string {
+  return `${reference.domain}/${reference.path}@${manifestDigest}`;
+}

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { EngineRefused } from '../../src/engine/engine.ts';
 import type { Engine, OutputFile, OutputSkipped } from '../../src/engine/engine.ts';
 import { digestOf } from '../../src/image/digest.ts';
-import type { Image } from '../../src/image/image.ts';
+import { type Image, pinnedName } from '../../src/image/image.ts';
 import type { PinnedTask } from '../../src/task/task.ts';
 import type { Behaviour } from '../support/memory-engine.ts';
 import { shellTask } from './engine-image.ts';
@@ -94,6 +94,23 @@ export function engineContract(subject: () => EngineSubject): void {
       expect(description.platform.os).to.equal('linux');
       expect(description.cores).to.be.at.least(1);
       expect(description.memory).to.be.above(2 ** 20);
+    });
+  });
+
+  describe('images', () => {
+    it('have a size under their name with the digest, and are removed unless a container uses them', async () => {
+      const { engine, image } = subject();
+      const name = pinnedName(image);
+      const jobId = await created(PROGRAMS.nothing);
+      expect((await engine.imageSizes(signal)).get(name)).to.be.above(0);
+      expect(await engine.removeImage(name, signal)).to.equal(false);
+      await engine.remove(jobId);
+      expect(await engine.removeImage(name, signal)).to.equal(true);
+      expect((await engine.imageSizes(signal)).has(name)).to.equal(false);
+      expect(await engine.hasImage(image, signal)).to.equal(false);
+      expect(await engine.removeImage(name, signal), 'none there').to.equal(true);
+      await engine.ensureImage(image, () => undefined, signal);
+      expect(await engine.hasImage(image, signal)).to.equal(true);
     });
   });
 

@@ -13,6 +13,7 @@ import type { JobStore } from '../../src/store/job-store.ts';
 import { FileResultStore } from '../../src/store/file-result-store.ts';
 import { SqliteDatabase } from '../../src/store/sqlite-database.ts';
 import { SqliteJobStore } from '../../src/store/sqlite-job-store.ts';
+import { SqlitePulledImages } from '../../src/store/sqlite-pulled-images.ts';
 import type { Task } from '../../src/task/task.ts';
 import { PINNED_TASK } from './jobs.ts';
 import { MemoryEngine } from './memory-engine.ts';
@@ -60,6 +61,7 @@ export class TestExecution {
   readonly #overrides: Partial<ExecutionParts>;
   readonly #wrap: (store: JobStore) => JobStore;
   store!: SqliteJobStore;
+  images!: SqlitePulledImages;
   execution!: Execution;
 
   /** `wrap`: what the execution gets for its store. */
@@ -79,7 +81,9 @@ export class TestExecution {
 
   /** A process starts on what the last one left. */
   async start(): Promise<void> {
-    this.store = new SqliteJobStore(new SqliteDatabase(join(this.folder, 'jobs.db')));
+    const database = new SqliteDatabase(join(this.folder, 'jobs.db'));
+    this.store = new SqliteJobStore(database);
+    this.images = new SqlitePulledImages(database);
     this.execution = this.#make();
     await this.execution.start();
   }
@@ -135,6 +139,8 @@ export class TestExecution {
       // longer than any test's leap in time: a process that sleeps through its lease has lost it
       lease: 1e9,
       pulls: { atOnce: 3, timeout: 1800 },
+      images: this.images,
+      imageBudget: { unused: 30 * 86_400 },
       disk: { limit: 2 ** 20, every: 5 },
       offer: async () => ({ slots: 4, cores: 4, memory: 2 ** 32 }),
       resolveTag: async (reference) => ({ ...PINNED_TASK.image, reference }),

@@ -4,7 +4,7 @@ import { EngineRefused } from '../../src/engine/engine.ts';
 import type { Engine, EngineDescription, EngineRun, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { Digest } from '../../src/image/digest.ts';
-import type { Image } from '../../src/image/image.ts';
+import { type Image, pinnedName } from '../../src/image/image.ts';
 import type { PinnedTask } from '../../src/task/task.ts';
 import { MemoryContainer } from './memory-container.ts';
 import type { Outcome } from './memory-container.ts';
@@ -37,6 +37,8 @@ export class MemoryEngine implements Engine {
   readonly #clock: Clock;
   readonly #containers = new Map<string, MemoryContainer>();
   readonly #images = new Set<Digest>();
+  readonly #names = new Map<string, number>();
+  readonly #imageOf = new Map<string, Digest>();
   readonly #behaviours = new Map<string, Behaviour>();
   #behaviour: (jobId: string, task: PinnedTask) => Behaviour;
   readonly #plans = new Map<string, Behaviour>();
@@ -141,6 +143,7 @@ export class MemoryEngine implements Engine {
   /** An operator has pruned the engine's images. */
   forgetImages(): void {
     this.#images.clear();
+    this.#names.clear();
   }
 
   /** An operator (or nobody knows who) has removed the container behind the gateway's back. */
@@ -193,6 +196,21 @@ export class MemoryEngine implements Engine {
       await abortable(this.#pullGate, signal);
       rest.forEach(onProgress);
       this.#images.add(image.manifestDigest);
+      this.#names.set(pinnedName(image), image.size);
+    });
+  }
+
+  async imageSizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    return this.#do('imageSizes', undefined, signal, () => new Map(this.#names));
+  }
+
+  async removeImage(name: string, signal: AbortSignal): Promise<boolean> {
+    return this.#do('removeImage', undefined, signal, () => {
+      const digest = name.slice(name.indexOf('@') + 1) as Digest;
+      if ([...this.#containers.keys()].some((jobId) => this.#imageOf.get(jobId) === digest)) return false;
+      this.#names.delete(name);
+      this.#images.delete(digest);
+      return true;
     });
   }
 
@@ -203,6 +221,7 @@ export class MemoryEngine implements Engine {
       if (behaviour.refuseCreate) throw behaviour.refuseCreate;
       if (!this.#images.has(task.image.manifestDigest)) throw new EngineRefused('the image is not present', { temporary: true });
       this.#behaviours.set(jobId, behaviour);
+      this.#imageOf.set(jobId, task.image.manifestDigest);
       this.#containers.set(jobId, new MemoryContainer(jobId, { ...this.#clock, now: () => this.#clock.now() + this.clockAhead, monotonic: () => this.#clock.monotonic(), sleep: (ms, signal) => this.#clock.sleep(ms, signal) }));
     });
   }
