@@ -5,10 +5,12 @@ import { CONTROL_SOCKET, type GatewayStatus } from './control/gateway-status.ts'
 import { serveControl } from './control/serve-control.ts';
 import { DockerEngine } from './engine/docker-engine.ts';
 import { DockerPreflight } from './engine/docker-preflight.ts';
+import { DockerProjects } from './engine/docker-projects.ts';
 import { EngineFacts } from './engine/engine-facts.ts';
 import { lackingOf, relaxationRefusal, type RuleNeeds } from './engine/rule-needs.ts';
 import { isTemporary } from './errors.ts';
 import { DiskSpace } from './execution/disk-space.ts';
+import { WorkEngine } from './engine/work-engine.ts';
 import { Execution } from './execution/execution.ts';
 import { JobProgress } from './execution/job-progress.ts';
 import { createApp } from './http/app.ts';
@@ -44,11 +46,12 @@ import { SqliteJobStore } from './store/sqlite-job-store.ts';
 import { SqlitePulledImages } from './store/sqlite-pulled-images.ts';
 import { UntrustedFetch } from './untrusted-fetch.ts';
 import type { Relaxations } from './task/relaxations.ts';
-import { CONTAINER_PARAMETERS } from './task/container-parameters.ts';
 import { jobTypeRoutes } from './uws/job-type-routes.ts';
+import { LIST_PARAMETERS } from './uws/list-parameters.ts';
 import { uwsParts } from './uws/parts.ts';
 import { uwsRoutes } from './uws/uws-routes.ts';
 import { serviceApi } from './uws/service-api.ts';
+import { JobUrls } from './uws/urls.ts';
 import { uwsApi } from './uws/uws-api.ts';
 import { vosiRoutes } from './uws/vosi.ts';
 import { startStandAlone } from './stand-alone.ts';
@@ -81,7 +84,8 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   const store = new SqliteJobStore(database);
   const registry = createRegistry(withCache(config), clock, logger);
   const preflight = new DockerPreflight(config.engine, process.env, clock);
-  const engine = new DockerEngine({ preflight, config: config.engine, gateway: config.engine.gateway ?? database.gateway, clock, environment: process.env, credentials: pullCredentials(config.registries, config.registryClient.dockerConfig) });
+  const docker = { config: config.engine, gateway: config.engine.gateway ?? database.gateway, clock, environment: process.env, credentials: pullCredentials(config.registries, config.registryClient.dockerConfig) };
+  const engine = new WorkEngine(new DockerEngine({ ...docker, preflight }), new DockerProjects(docker));
   const facts = new EngineFacts(engine);
   const site = siteDefaults(config, () => facts.known);
   const audit = new JsonAuditLog(join(config.data, 'audit.jsonl'), clock, logger);
@@ -125,19 +129,21 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     offer: async () => siteOffer(config, await facts.description()),
     resolveTag: async (reference, signal) => registry.resolve(reference, await facts.platform(signal), signal),
   });
-  const uws = uwsParts({
-    list: 'docker',
+  const progress = new JobProgress({ store, engine, clock });
+  const links = new SignedLinks(await linkKey(join(config.data, 'link-key')));
+  const lists = (['docker', 'compose'] as const).map((list) => uwsParts({
+    list,
     baseUrl: config.baseUrl,
-    service: execution.service,
+    service: execution.services[list],
     watch: execution.watch,
-    progress: new JobProgress({ store, engine, clock }),
+    progress,
     clock,
     logger,
     wait: { cap: config.wait.longest, waiters: config.wait.waiters },
     bodyLimit: BODY_LIMIT,
-    links: new SignedLinks(await linkKey(join(config.data, 'link-key'))),
-  });
-  const jobType = { url: uws.urls.list, limits: config.jobs, defaults: { cores: config.jobs.defaultCores, memory: config.jobs.defaultMemory } };
+    links,
+  }));
+  const jobTypes = lists.map(({ list, urls }) => ({ list, url: urls.list, limits: config.jobs, defaults: { cores: config.jobs.defaultCores, memory: config.jobs.defaultMemory } }));
   const fetch = new UntrustedFetch(clock);
   const identity = config.identity === undefined ? undefined : await createIdentity(config.identity, { fetch, clock, logger, baseUrl: config.baseUrl });
   const app = createApp({
@@ -158,7 +164,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
         clock,
         logger,
         config: config.planner,
-        jobList: uws.urls.list,
+        jobList: new JobUrls(config.baseUrl, 'docker').list,
         bodyLimit: BODY_LIMIT,
         moment: 1000,
         site: () => siteResources(config, site),
@@ -166,12 +172,11 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
         probe: httpProbe(fetch),
         askPeer: httpPeer(fetch),
       }),
-      uwsRoutes(uws),
+      ...lists.map(uwsRoutes),
       vosiRoutes({
         baseUrl: config.baseUrl,
-        lists: [uws.urls.list],
+        lists: lists.map(({ list, urls }) => ({ url: urls.list, parameters: LIST_PARAMETERS[list].descriptions })),
         others: [plannerCapability(config.baseUrl)],
-        parameters: new Map([[uws.urls.list, CONTAINER_PARAMETERS]]),
         upSince: clock.now(),
         ...(identity === undefined ? {} : { logIn: { ...identity, anonymous: rights.run } }),
         availability: async () => {
@@ -180,8 +185,8 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
           return answers ? { available: true, notes: [] } : { available: false, notes: ['the container engine does not answer; jobs wait until it does'] };
         },
       }),
-      jobTypeRoutes(new Map([[uws.list, jobType]])),
-      openApiRoutes(openApiDocument(config.baseUrl, VERSION, [uwsApi(uws.list, jobType), plannerApi({ record: config.planner.record !== undefined }), serviceApi({ tokens: identity?.protectedResource !== undefined })])),
+      jobTypeRoutes(jobTypes),
+      openApiRoutes(openApiDocument(config.baseUrl, VERSION, [...jobTypes.map(uwsApi), plannerApi({ record: config.planner.record !== undefined }), serviceApi({ tokens: identity?.protectedResource !== undefined })])),
     ],
   });
   const closing = new AbortController();
@@ -207,7 +212,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     policy,
     drain: (abortAfter) => execution.drain(abortAfter),
     stop: async () => {
-      uws.waiting.close();
+      for (const { waiting } of lists) waiting.close();
       await control?.();
       const closed = listening.close();
       await execution.stop();

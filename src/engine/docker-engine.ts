@@ -24,7 +24,8 @@ import type { PullCredentials } from './docker-pull.ts';
 import type { EngineConfig } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
 import { relaxationRefusal } from './rule-needs.ts';
-import type { Engine, EngineDescription, EngineRun, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
+import type { ContainerEngine } from './container-engine.ts';
+import type { EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
 
 export interface DockerEngineOptions {
   readonly config: EngineConfig;
@@ -49,7 +50,7 @@ const WAIT_SLICE = 300_000;
 const AT_ONCE = 8;
 
 /** Runs jobs on a Docker Engine (API 1.40 or later), every one in the sandbox of docs/sandbox.md. */
-export class DockerEngine implements Engine {
+export class DockerEngine implements ContainerEngine {
   readonly #config: EngineConfig;
   readonly #gateway: string;
   readonly #agent: Agent;
@@ -159,7 +160,7 @@ export class DockerEngine implements Engine {
     );
   }
 
-  async logs(jobId: string, stream: 'stdout' | 'stderr', options: { readonly follow: boolean; readonly signal?: AbortSignal }): Promise<Readable> {
+  async logs(jobId: string, stream: 'stdout' | 'stderr', options: LogOptions): Promise<Readable> {
     const { container } = namesOf(this.#gateway, jobId);
     const { follow, signal } = options;
     const response = await translated(

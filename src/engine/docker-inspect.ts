@@ -38,6 +38,7 @@ export type InspectedImage = z.output<typeof imageSchema>;
 const containerSchema = z.object({
   Id: z.string(),
   Image: z.string(),
+  Name: text,
   Path: text,
   Args: words,
   AppArmorProfile: text,

@@ -46,14 +46,19 @@ export class ProjectRuns {
 
   /** The containers of a job's services, in their order; none where there are none. Throws EngineRefused where one of them is lost. */
   async of(jobId: string, names: ProjectNames, signal?: AbortSignal): Promise<readonly ServiceRun[]> {
+    const { runs, lost } = await this.found(jobId, names, signal);
+    if (lost) throw new EngineRefused('a container of this job is gone');
+    return runs;
+  }
+
+  /** As `of`; `lost`: there are fewer than were to be made. */
+  async found(jobId: string, names: ProjectNames, signal?: AbortSignal): Promise<{ readonly runs: readonly ServiceRun[]; readonly lost: boolean }> {
     const filters = { label: [...names.filters.label, `${LABELS.role}=service`] };
     const { body } = await this.#calls.ask('GET', '/containers/json', { query: { all: true, filters }, signal });
     const found = await Promise.all(parse(listed, body).map(({ Id }) => this.container(Id, signal)));
     const runs = found.flatMap((container) => (container === undefined ? [] : [runOfService(jobId, container)]));
     runs.sort((a, b) => a.plan.index - b.plan.index);
-    const [first] = runs;
-    if (first !== undefined && runs.length < first.plan.of) throw new EngineRefused('a container of this job is gone');
-    return runs;
+    return { runs, lost: runs.length < (runs[0]?.plan.of ?? 0) };
   }
 
   async container(name: string, signal?: AbortSignal): Promise<InspectedContainer | undefined> {

@@ -6,7 +6,9 @@ import { isBlank } from './docker-blank-volume.ts';
 import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import type { DockerEngineOptions } from './docker-engine.ts';
+import { diskUse } from './docker-disk-use.ts';
 import { DockerStatusError, EngineLate } from './docker-errors.ts';
+import { remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { isJobId } from './docker-names.ts';
 import { outputFiles } from './docker-output.ts';
@@ -18,7 +20,7 @@ import { ProjectRuns, translatedCalls } from './docker-project-runs.ts';
 import { allDone } from './docker-project-things.ts';
 import { jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
 import type { EngineConfig } from './engine-config.ts';
-import { EngineRefused, type EngineRun, type OutputFile, type OutputSkipped } from './engine.ts';
+import { EngineRefused, type EngineRun, type LogOptions, type OutputFile, type OutputSkipped } from './engine.ts';
 import type { ProjectEngine } from './project-engine.ts';
 
 const NOT_MODIFIED = 304;
@@ -27,8 +29,6 @@ const NOT_FOUND = 404;
 const WAIT_SLICE = 300_000;
 /** Between two looks at what only tells when it is asked: a health check's outcome, a container that has yet to start (milliseconds). */
 const LOOK = 300;
-
-type LogOptions = Parameters<ProjectEngine['logs']>[2];
 
 /** Runs projects on a Docker Engine (API 1.40 or later), every container of them in the sandbox of docs/sandbox.md, on networks that lead nowhere. */
 export class DockerProjects implements ProjectEngine {
@@ -88,16 +88,30 @@ export class DockerProjects implements ProjectEngine {
           // as it was before they were ended
           return { ...jobRun(jobId, running.length === 0 ? runs : await this.#mustBeThere(jobId)), exit };
         }
-        signal.throwIfAborted();
-        for (const { container } of ready) await this.#startOne(container);
+        for (const { container } of ready) {
+          signal.throwIfAborted();
+          await this.#startOne(container);
+        }
         if (ready.length === 0) await this.#change(running, waitsForHealth, signal);
       }
     });
   }
 
   async inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined> {
-    const runs = await translatedCalls('show the project', () => this.#runs.of(jobId, this.#names(jobId), signal));
-    return runs.length === 0 ? undefined : jobRun(jobId, runs);
+    const { runs, lost } = await translatedCalls('show the project', () => this.#runs.found(jobId, this.#names(jobId), signal));
+    if (runs.length === 0) return undefined;
+    if (!lost) return jobRun(jobId, runs);
+    // Made in part, to be completed; or it has lost a container: then nobody can know how it ended, as if there were none.
+    return runs.every(({ run }) => run.state === 'created') ? { jobId, state: 'created' } : undefined;
+  }
+
+  async mayStartAgain(jobId: string): Promise<boolean> {
+    return translatedCalls('tell what it remembers', async () => {
+      const runs = await this.#runs.of(jobId, this.#names(jobId));
+      if (runs.some(({ run }) => run.state !== 'created')) return true;
+      const remembered = await Promise.all(runs.map(({ container }) => remembersCreation(this.#calls, container)));
+      return remembered.every((yes) => yes);
+    });
   }
 
   async stop(jobId: string, graceSeconds: number): Promise<void> {
@@ -117,11 +131,6 @@ export class DockerProjects implements ProjectEngine {
       if (only !== undefined && sources.length === 1) return Readable.from(bytesOf(only.entries), { objectMode: false });
       return follow ? followedLogs(sources) : Readable.from(mergedLogs(sources), { objectMode: false });
     });
-  }
-
-  async parts(jobId: string): Promise<readonly string[]> {
-    const runs = await translatedCalls('show the project', () => this.#runs.of(jobId, this.#names(jobId)));
-    return [...new Set(runs.map(({ plan }) => plan.service))];
   }
 
   async progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {
@@ -160,14 +169,13 @@ export class DockerProjects implements ProjectEngine {
     const jobs = await translatedCalls('list the projects', () => this.#runs.jobs(projectGateway(this.#gateway), signal));
     const found: EngineRun[] = [];
     for (const jobId of jobs.filter((id) => isJobId(id) && isProjectJob(id))) {
-      // One that has lost a container is over, and nobody can know how: as if there were none.
-      const run = await this.inspect(jobId, signal).catch((error: unknown) => {
-        if (error instanceof EngineRefused) return undefined;
-        throw error;
-      });
-      found.push(run ?? { jobId, state: 'created' });
+      found.push((await this.inspect(jobId, signal)) ?? { jobId, state: 'created' });
     }
     return found;
+  }
+
+  async diskUse(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    return translatedCalls('tell what its disk holds', () => diskUse(this.#calls, projectGateway(this.#gateway), signal));
   }
 
   async close(): Promise<void> {

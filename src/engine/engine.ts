@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Instant } from '../clock.ts';
 import type { Image } from '../image/image.ts';
 import type { Platform } from '../image/platform.ts';
-import type { PinnedTask } from '../task/task.ts';
+import type { PinnedWork } from '../task/project.ts';
 
 /** What the engine is and can do. */
 export interface EngineDescription {
@@ -17,7 +17,7 @@ export interface EngineDescription {
   readonly warnings: readonly string[];
 }
 
-/** One job's container as the engine sees it. */
+/** One job's container, or all of its project's, as the engine sees it. */
 export interface EngineRun {
   readonly jobId: string;
   /**
@@ -61,9 +61,16 @@ export interface OutputSkipped {
   readonly reason: string;
 }
 
+/** Which log: `part` = of one service of a project, absent = of all. */
+export interface LogOptions {
+  readonly follow: boolean;
+  readonly signal?: AbortSignal;
+  readonly part?: string;
+}
+
 /**
- * Runs judged tasks, one container a job, under names and labels derived from the job's id, so that everything can be
- * repeated and found again. Speaks only our types. Methods that reach the engine throw EngineUnavailable when it does not
+ * Runs judged work, one container or one project of them a job, under names and labels derived from the job's id, so that everything
+ * can be repeated and found again. "The container" of a job is all of its project's below. Speaks only our types. Methods that reach the engine throw EngineUnavailable when it does not
  * answer, and EngineRefused when it answers no.
  */
 export interface Engine {
@@ -85,7 +92,7 @@ export interface Engine {
    * Creates the job's container, its volumes prepared, nothing started; then compares what the engine made with what was
    * asked for. Done already = done. Throws EngineRefused when a limit cannot be enforced or anything differs; then nothing is left.
    */
-  create(jobId: string, task: PinnedTask, signal: AbortSignal): Promise<void>;
+  create(jobId: string, work: PinnedWork, signal: AbortSignal): Promise<void>;
   /**
    * Starts a container that was created and never started; of one that was, tells the truth and does nothing. Throws
    * EngineRefused, each time again, where the engine cannot start it or there is none; that is final, for whether its program
@@ -105,8 +112,8 @@ export interface Engine {
   inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined>;
   /** SIGTERM (or the image's stop signal), `graceSeconds` later SIGKILL; resolves when it is over. None there = done. */
   stop(jobId: string, graceSeconds: number): Promise<void>;
-  /** What the job has written so far; with `follow`, on until the container is over. */
-  logs(jobId: string, stream: 'stdout' | 'stderr', options: { readonly follow: boolean; readonly signal?: AbortSignal }): Promise<Readable>;
+  /** What the job has written so far; with `follow`, on until the container is over. Lines of several containers have the container's name before them. */
+  logs(jobId: string, stream: 'stdout' | 'stderr', options: LogOptions): Promise<Readable>;
   /**
    * The last line of /output/.uws/progress as the job has written it so far, what is no text or too long cut off; undefined where
    * there is no such regular file.

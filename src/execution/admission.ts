@@ -1,5 +1,5 @@
 import type { Caller } from '../caller.ts';
-import type { PinnedTask } from '../task/task.ts';
+import type { PinnedWork } from '../task/project.ts';
 
 /** What a caller wants with one job. */
 export interface Wish {
@@ -8,7 +8,7 @@ export interface Wish {
   /** The job is to be queued. */
   readonly run: boolean;
   /** What would run, as far as it is known. */
-  readonly task: PinnedTask | null;
+  readonly task: PinnedWork | null;
 }
 
 /** Says whether a caller may have one more job, made or queued: who may at all, and how much. */

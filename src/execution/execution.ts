@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import type { Reference } from '../image/reference.ts';
 import type { Logger } from '../logger.ts';
-import type { Decisions, Policy } from '../policy/policy.ts';
+import type { Decisions, Policy, ProjectPolicy } from '../policy/policy.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { PulledImages } from '../store/pulled-images.ts';
 import type { ResultStore } from '../store/result-store.ts';
@@ -14,8 +14,10 @@ import type { Closure } from './closure.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { type ImageBudget, ImagePruning } from './image-pruning.ts';
 import { ImagePulls } from './image-pulls.ts';
+import type { JobListName } from '../job/job.ts';
 import { JobDestruction } from './job-destruction.ts';
 import { JobDrain } from './job-drain.ts';
+import { jobKinds } from './job-kind.ts';
 import { JobQueue } from './job-queue.ts';
 import { JobRecovery } from './job-recovery.ts';
 import { JobRunner } from './job-runner.ts';
@@ -32,7 +34,7 @@ export interface ExecutionParts {
   readonly store: JobStore;
   readonly results: ResultStore;
   readonly engine: Engine;
-  readonly policy: Policy;
+  readonly policy: Policy & ProjectPolicy;
   /** Absent = nobody remembers what was said before. */
   readonly decisions?: Decisions;
   readonly clock: Clock;
@@ -60,9 +62,9 @@ export interface ExecutionParts {
   readonly closed?: () => Closure | undefined;
 }
 
-/** Everything that happens to jobs, wired: the service that clients reach, and what works behind it. */
+/** Everything that happens to jobs, wired: the services that clients reach, one for each job list, and what works behind it. */
 export class Execution {
-  readonly service: JobService;
+  readonly services: Readonly<Record<JobListName, JobService>>;
   readonly watch = new JobWatch();
   readonly slots: Slots;
   readonly startup: StartupEstimate;
@@ -79,7 +81,8 @@ export class Execution {
     const store = watched(given.store, this.watch);
     const lease = new Lease({ store, clock: given.clock, holder: randomUUID(), length: given.lease * 1000 });
     const pulls = new ImagePulls({ engine: given.engine, images: given.images, clock: given.clock, atOnce: given.pulls.atOnce, timeout: given.pulls.timeout });
-    const parts = { ...given, store, lease, watch: this.watch, slots: this.slots, pulls };
+    const kinds = jobKinds(given.policy);
+    const parts = { ...given, kinds, store, lease, watch: this.watch, slots: this.slots, pulls };
     this.startup = new StartupEstimate(parts);
     const disk = new DiskWatch({ engine: given.engine, clock: given.clock, logger: given.logger, ...given.disk });
     const runner = new JobRunner({ ...parts, disk, start: new JobStart({ ...parts, closed: () => this.closure }) });
@@ -90,8 +93,10 @@ export class Execution {
     this.#recovery = new JobRecovery({ ...parts, queue, runner, ready });
     this.#destruction = new JobDestruction({ ...parts, queue });
     this.#pruning = new ImagePruning({ ...parts, budget: given.imageBudget });
-    this.service = new JobService({
+    const service = (list: JobListName): JobService => new JobService({
       ...parts,
+      list,
+      kind: kinds[list],
       queued: () => queue.wake(),
       removed: () => this.#destruction.wake(),
       admission: given.admission ?? ADMIT_ALL,
@@ -100,6 +105,7 @@ export class Execution {
         if (closure !== undefined) throw new GatewayError('Unavailable', closure.text, { headers: { 'Retry-After': String(closure.retryAfter) } });
       },
     });
+    this.services = { docker: service('docker'), compose: service('compose') };
   }
 
   /** Begins to work in the background; needs no engine yet. */

@@ -48,7 +48,7 @@ export class JobEnding {
 
   /** The container is over: keeps what it has written, records the end, removes it. */
   async conclude(job: Job, run: EngineRun, circumstances: Circumstances, fetching: Fetching): Promise<void> {
-    const collected = await this.#collect(job.id, fetching);
+    const collected = await this.#collect(job, fetching);
     const outcome = outcomeOf(run, job, circumstances);
     const error = outcome.error !== null && outcome.phase === 'ERROR' ? await this.#withDetail(job.id, outcome.error, collected) : outcome.error;
     const info: JobInfo = { ...job.info, ...outcome.info, ...warnings(collected) };
@@ -83,7 +83,7 @@ export class JobEnding {
     await engine.stop(jobId, limits.grace);
     const [run, job] = await Promise.all([engine.inspect(jobId), store.get(jobId)]);
     if (run?.state === 'exited' && job?.phase === 'ABORTED') {
-      const collected = await this.#collect(jobId, fetching);
+      const collected = await this.#collect(job, fetching);
       await store.update(jobId, ['ABORTED'], { results: collected.results, info: { ...job.info, ...warnings(collected) } });
     }
     await engine.remove(jobId);
@@ -104,8 +104,8 @@ export class JobEnding {
     await this.#parts.engine.remove(jobId);
   }
 
-  #collect(jobId: string, { onRefusal, signal }: Fetching): Promise<Collected> {
-    return collectResults(jobId, this.#parts, onRefusal, signal);
+  #collect(job: Job, { onRefusal, signal }: Fetching): Promise<Collected> {
+    return collectResults(job, this.#parts, onRefusal, signal);
   }
 
   async #withDetail(jobId: string, error: JobError, { results }: Collected): Promise<JobError> {

@@ -1,18 +1,21 @@
 import { lookup } from 'mime-types';
 import { type Engine, EngineRefused, type OutputFile, type OutputSkipped } from '../engine/engine.ts';
 import { GatewayError } from '../errors.ts';
-import type { Result } from '../job/job.ts';
+import type { Job, Result } from '../job/job.ts';
 import type { ResultStore } from '../store/result-store.ts';
+import type { PinnedWork } from '../task/project.ts';
+import { type JobLog, logsOf } from './job-logs.ts';
 import type { JobLimits } from './limits.ts';
 
-const LOGS = ['stdout', 'stderr'] as const;
 const TEXT = 'text/plain';
 
 /** Names that results of the gateway's own have; an output file called so gets its folder's name in front. */
-const RESERVED = new Set<string>([...LOGS, 'state', 'ports', 'endpoints']);
+const RESERVED: ReadonlySet<string> = new Set(['state', 'ports', 'endpoints']);
 
 /** What a job that runs has to show: its output, still growing. */
-export const LIVE_RESULTS: readonly Result[] = LOGS.map((id) => ({ id, mediaType: TEXT }));
+export function liveResults(task: PinnedWork): readonly Result[] {
+  return logsOf(task).map(({ id }) => ({ id, mediaType: TEXT }));
+}
 
 /** What was kept of a job, and one line for each thing that was not. */
 export interface Collected {
@@ -37,11 +40,11 @@ export type OnRefusal = 'throw' | 'leave-out';
  * site's limits. What is over a limit is left out and told, it does not fail the job. Throws EngineUnavailable, EngineRefused,
  * what the store throws, and the signal's reason; once more from the beginning is always possible.
  */
-export async function collectResults(jobId: string, { engine, results, limits }: CollectParts, onRefusal: OnRefusal, signal: AbortSignal): Promise<Collected> {
-  const collector = new Collector(jobId, results, limits, onRefusal);
+export async function collectResults({ id: jobId, task }: Pick<Job, 'id' | 'task'>, { engine, results, limits }: CollectParts, onRefusal: OnRefusal, signal: AbortSignal): Promise<Collected> {
+  const collector = new Collector(jobId, logsOf(task), results, limits, onRefusal);
   await results.tidy(jobId);
-  for (const stream of LOGS) {
-    await collector.despiteRefusal(stream, async () => collector.keep(stream, TEXT, await engine.logs(jobId, stream, { follow: false, signal })));
+  for (const { id, stream, ...log } of logsOf(task)) {
+    await collector.despiteRefusal(id, async () => collector.keep(id, TEXT, await engine.logs(jobId, stream, { ...log, follow: false, signal })));
   }
   await collector.despiteRefusal('output', async () => {
     for await (const entry of engine.outputs(jobId, signal)) await collector.output(entry);
@@ -53,6 +56,7 @@ export async function collectResults(jobId: string, { engine, results, limits }:
 
 class Collector {
   readonly #jobId: string;
+  readonly #reserved: ReadonlySet<string>;
   readonly #store: ResultStore;
   readonly #limits: JobLimits;
   readonly #results: Result[] = [];
@@ -62,9 +66,10 @@ class Collector {
   #files = 0;
   #passedOver = 0;
 
-  constructor(jobId: string, store: ResultStore, limits: JobLimits, onRefusal: OnRefusal) {
+  constructor(jobId: string, logs: readonly JobLog[], store: ResultStore, limits: JobLimits, onRefusal: OnRefusal) {
     this.#onRefusal = onRefusal;
     this.#jobId = jobId;
+    this.#reserved = new Set([...RESERVED, ...logs.map(({ id }) => id)]);
     this.#store = store;
     this.#limits = limits;
     this.#left = limits.resultBytes;
@@ -84,7 +89,7 @@ class Collector {
       this.#warn(`${JSON.stringify(entry.path)} was left out: ${entry.reason}`);
       return;
     }
-    const id = RESERVED.has(entry.path) ? `output/${entry.path}` : entry.path;
+    const id = this.#reserved.has(entry.path) ? `output/${entry.path}` : entry.path;
     if (this.#files >= this.#limits.resultFiles) {
       this.#warn(`${JSON.stringify(entry.path)} was left out: more than ${String(this.#limits.resultFiles)} files`);
       entry.content.resume();

@@ -7,7 +7,7 @@ import type { JobStore } from '../store/job-store.ts';
 import type { DiskWatch } from './disk-watch.ts';
 import { JobEnding, type JobEndingParts } from './job-ending.ts';
 import { Guard, isInterruption } from './job-guard.ts';
-import { LIVE_RESULTS } from './job-results.ts';
+import { liveResults } from './job-results.ts';
 import type { JobStart } from './job-start.ts';
 import type { JobWatch } from './job-watch.ts';
 import { END_TRIES, fetching, limitOf, ranFor, stopwatch, type Work } from './job-work.ts';
@@ -122,7 +122,7 @@ export class JobRunner {
     if (started.now) work.ran = stopwatch(clock, 0);
     const startTime = run.startedAt ?? clock.now();
     const quote = job.executionDuration === 0 ? null : startTime + job.executionDuration * 1000;
-    const executing = await store.changePhase(job.id, { from: ['QUEUED'], to: 'EXECUTING', set: { startTime, quote, results: LIVE_RESULTS, task, decision, info } }, lease.holder);
+    const executing = await store.changePhase(job.id, { from: ['QUEUED'], to: 'EXECUTING', set: { startTime, quote, results: liveResults(task), task, decision, info } }, lease.holder);
     if (executing === undefined) {
       await guard.look();
       guard.signal.throwIfAborted();

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Caller } from '../caller.ts';
 import type { Clock, Instant } from '../clock.ts';
@@ -6,14 +5,16 @@ import type { Engine } from '../engine/engine.ts';
 import { GatewayError, isTemporary } from '../errors.ts';
 import type { Job, JobFilter, JobListName, JobSummary, Result } from '../job/job.ts';
 import { TERMINAL_PHASES, type Phase } from '../job/phase.ts';
-import type { Decisions, Door, Policy } from '../policy/policy.ts';
-import type { Reason, Verdict } from '../policy/verdict.ts';
+import type { Decisions } from '../policy/policy.ts';
+import type { Reason } from '../policy/verdict.ts';
 import type { CreationKey, EarlierCreation, JobStore } from '../store/job-store.ts';
 import type { ResultStore } from '../store/result-store.ts';
-import { type GivenParameter, parseContainerParameters } from '../task/container-parameters.ts';
-import type { PinnedTask, Task } from '../task/task.ts';
+import type { GivenParameter } from '../task/container-parameters.ts';
+import { isProjectJob } from '../task/project.ts';
 import type { Admission } from './admission.ts';
 import { own, seen, stoppable } from './job-access.ts';
+import type { JobKind, Question, WorkVerdict } from './job-kind.ts';
+import { logsOf } from './job-logs.ts';
 import { clampDestruction, clampDuration, type JobLimits } from './limits.ts';
 
 /** What a client asks for when it creates a job. Parameter names are canonical already. */
@@ -50,7 +51,9 @@ export interface JobServiceParts {
   readonly store: JobStore;
   readonly results: ResultStore;
   readonly engine: Engine;
-  readonly policy: Policy;
+  /** The job list. */
+  readonly list: JobListName;
+  readonly kind: JobKind;
   /** Absent = nobody remembers what was said before. */
   readonly decisions?: Decisions;
   readonly clock: Clock;
@@ -72,7 +75,7 @@ const BEFORE_ARCHIVE: readonly Phase[] = [...BEFORE_END, 'COMPLETED', 'ERROR', '
 const UNTIL_ANSWERED = new AbortController().signal;
 
 /**
- * What clients can do to jobs (UWS 1.1 §2.2). Every method throws NotFound for a job that is not there and Forbidden for
+ * What clients can do to the jobs of one list (UWS 1.1 §2.2); those of others are not there. Every method throws NotFound for a job that is not there and Forbidden for
  * somebody else's (job-access.ts says who may read or end those); the others it throws are named with it. What a method returns
  * is the job as it is afterwards.
  */
@@ -87,21 +90,21 @@ export class JobService {
    * A new job, PENDING, or QUEUED when `run`; or the one that the same request has made before. Throws Refused (and makes no
    * job), BadParameter, BadReference, Unavailable, and Conflict when the key came with another request before.
    */
-  async create(list: JobListName, request: CreateRequest, caller: Caller): Promise<Job> {
-    const { admission, admit, clock, limits, store, queued } = this.#parts;
+  async create(request: CreateRequest, caller: Caller): Promise<Job> {
+    const { admission, admit, clock, kind, limits, list, store, queued } = this.#parts;
     if (request.key !== undefined) {
       const earlier = await store.createdWith(list, caller.id, request.key.key);
       if (earlier !== undefined) return this.#repeated(earlier, request.key, caller);
     }
     admit();
     admission.may(caller);
-    const asked = parseContainerParameters(request.parameters);
-    if (request.run && asked === undefined) throw missingImage();
-    const judged = asked === undefined ? undefined : accepted(await this.#judge(asked, caller, 'create'));
+    const asked = kind.question(request.parameters);
+    if (request.run && asked === undefined) throw missing(kind);
+    const judged = asked === undefined ? undefined : accepted(await asked(caller, UNTIL_ANSWERED, 'create'));
     const creationTime = clock.now();
     refusePast(request.destruction, creationTime);
     const job: Job = {
-      id: randomUUID(),
+      id: kind.newId(),
       list,
       revision: 1,
       owner: caller.id,
@@ -130,18 +133,19 @@ export class JobService {
   }
 
   async get(id: string, caller: Caller): Promise<Job> {
-    return seen(await this.#parts.store.get(id), caller);
+    return seen(await this.#find(id), caller);
   }
 
   /** What a cached document of the job needs to be trusted. */
   async revision(id: string, caller: Caller): Promise<number> {
     const found = await this.#parts.store.revision(id);
-    if (found !== undefined && found.owner === caller.id && caller.mayRead === undefined) return found.revision;
+    if (found !== undefined && this.#isOurs(id) && found.owner === caller.id && caller.mayRead === undefined) return found.revision;
     return (await this.get(id, caller)).revision;
   }
 
   /** The caller's own jobs, newest first; for operators, where they ask for it, everybody's. */
-  list(filter: Omit<JobFilter, 'owner'>, caller: Caller, everybody = false): AsyncIterable<JobSummary> {
+  list(asked: Omit<JobFilter, 'owner' | 'list'>, caller: Caller, everybody = false): AsyncIterable<JobSummary> {
+    const filter = { ...asked, list: this.#parts.list };
     if (!everybody) return this.#parts.store.list({ ...filter, owner: caller.id });
     if (caller.operator === true) return this.#parts.store.list(filter);
     throw new GatewayError('Forbidden', 'only operators see the jobs of others', { path: 'OWNER' });
@@ -153,13 +157,13 @@ export class JobService {
    * BadParameter when a needed parameter is missing, WrongPhase when the job is over.
    */
   async run(id: string, caller: Caller): Promise<Job> {
-    const job = own(await this.#parts.store.get(id), caller);
+    const job = own(await this.#find(id), caller);
     if (job.phase === 'QUEUED' || job.phase === 'EXECUTING') return job;
     if (job.phase !== 'PENDING' && job.phase !== 'HELD') throw wrongPhase('RUN', job);
-    if (job.task === null) throw missingImage();
-    const { admission, clock, store, queued } = this.#parts;
+    const { admission, clock, kind, store, queued } = this.#parts;
+    if (job.task === null) throw missing(kind);
     admission.may(caller);
-    const verdict = await this.#judgeAgain(job.task, caller);
+    const verdict = await this.#judgeAgain(kind.again(job), caller);
     if (verdict?.accepted === false) {
       const set = { endTime: clock.now(), error: refusal(verdict.reasons), decision: verdict.decision };
       return (await store.changePhase(id, { from: [job.phase], to: 'ERROR', set })) ?? this.run(id, caller);
@@ -176,7 +180,7 @@ export class JobService {
    * every job; then, and where there is a message, the job says so as its error.
    */
   async abort(id: string, caller: Caller, message?: string): Promise<Job> {
-    const job = stoppable(await this.#parts.store.get(id), caller);
+    const job = stoppable(await this.#find(id), caller);
     if (TERMINAL_PHASES.has(job.phase)) return job;
     const endTime = Math.max(this.#parts.clock.now(), job.startTime ?? 0);
     const change = { from: [job.phase], to: 'ABORTED', set: { endTime, quote: null, ...abortedBy(job, caller, message) } } as const;
@@ -185,7 +189,7 @@ export class JobService {
 
   /** Lets the members of these groups, and of no others, read the job. Throws WrongPhase for an archived one. */
   async share(id: string, caller: Caller, groups: readonly string[]): Promise<Job> {
-    const job = own(await this.#parts.store.get(id), caller);
+    const job = own(await this.#find(id), caller);
     const changed = await this.#parts.store.update(id, BEFORE_ARCHIVE, { sharedWith: groups });
     if (changed === undefined) throw wrongPhase('sharing', job);
     return changed;
@@ -193,7 +197,7 @@ export class JobService {
 
   /** A finished result of the caller's own, for a link to it. Throws NotFound, and WrongPhase while it is still written. */
   async ownResult(id: string, resultId: string, caller: Caller): Promise<Result> {
-    const job = own(await this.#parts.store.get(id), caller);
+    const job = own(await this.#find(id), caller);
     const result = job.results.find((each) => each.id === resultId);
     if (result === undefined) throw noResult(resultId);
     if (result.digest === undefined) throw wrongPhase('a link to a result that is still written', job);
@@ -202,7 +206,7 @@ export class JobService {
 
   /** The job is gone for every client at once; what it left behind is removed afterwards. */
   async delete(id: string, caller: Caller): Promise<void> {
-    own(await this.#parts.store.get(id), caller);
+    own(await this.#find(id), caller);
     await this.#parts.store.delete(id, this.#parts.clock.now());
     this.#parts.removed();
   }
@@ -213,7 +217,7 @@ export class JobService {
    * site's. Throws Refused, BadParameter (a destruction in the past, for one), BadReference and WrongPhase.
    */
   async change(id: string, caller: Caller, changes: JobChanges): Promise<Job> {
-    const job = own(await this.#parts.store.get(id), caller);
+    const job = own(await this.#find(id), caller);
     const { clock, limits, store } = this.#parts;
     const phases = changeable(changes);
     if (!phases.includes(job.phase)) throw wrongPhase('this change', job);
@@ -233,10 +237,10 @@ export class JobService {
     if (given.length === 0) return {};
     const replaced = new Set(given.map(({ name }) => name.toUpperCase()));
     const parameters = [...job.parameters.filter(({ name }) => !replaced.has(name.toUpperCase())), ...given];
-    const asked = parseContainerParameters(parameters);
+    const asked = this.#parts.kind.question(parameters);
     if (asked === undefined) return { parameters };
     this.#parts.admission.may(caller);
-    const { task, decision } = accepted(await this.#judge(asked, caller, 'create'));
+    const { task, decision } = accepted(await asked(caller, UNTIL_ANSWERED, 'create'));
     return { parameters, task, decision };
   }
 
@@ -245,9 +249,9 @@ export class JobService {
     const job = await this.get(id, caller);
     const result = job.results.find((each) => each.id === resultId);
     if (result === undefined) throw noResult(resultId);
-    const live = result.size === undefined && (resultId === 'stdout' || resultId === 'stderr');
-    const content = live
-      ? await this.#parts.engine.logs(id, resultId, { follow: false })
+    const log = result.size === undefined ? logsOf(job.task).find((each) => each.id === resultId) : undefined;
+    const content = log !== undefined
+      ? await this.#parts.engine.logs(id, log.stream, { follow: false, ...(log.part === undefined ? {} : { part: log.part }) })
       : await this.#parts.results.read(id, resultId, range);
     if (content === undefined) throw noResult(resultId);
     return { result, content };
@@ -264,34 +268,26 @@ export class JobService {
     throw new GatewayError('Conflict', 'this Idempotency-Key came with another request before', { path: 'Idempotency-Key' });
   }
 
-  #judge(task: Task, caller: Caller, door: Door): Promise<Verdict> {
-    return this.#parts.policy.evaluate(task, caller, UNTIL_ANSWERED, door);
+  /** The job, where it is one of this list. */
+  async #find(id: string): Promise<Job | undefined> {
+    const job = this.#isOurs(id) ? await this.#parts.store.get(id) : undefined;
+    return job?.list === this.#parts.list ? job : undefined;
+  }
+
+  /** An id says of which list a job can be. */
+  #isOurs(id: string): boolean {
+    return isProjectJob(id) === (this.#parts.list === 'compose');
   }
 
   /** The verdict on a task judged before, by its digest; undefined when nobody can judge at present. */
-  async #judgeAgain(task: PinnedTask, caller: Caller): Promise<Verdict | undefined> {
+  async #judgeAgain(question: Question, caller: Caller): Promise<WorkVerdict | undefined> {
     try {
-      return await this.#judge(asAsked(task), caller, 'run');
+      return await question(caller, UNTIL_ANSWERED, 'run');
     } catch (error) {
       if (isTemporary(error)) return undefined;
       throw error;
     }
   }
-}
-
-/**
- * A judged task as a question again: the image by the digest that was judged, so that the answer is about the same bytes. Where an
- * index led to it, by the index's: a signature may be on that.
- */
-export function asAsked(task: PinnedTask): Task {
-  const { reference: { domain, path, tag }, indexDigest, manifestDigest } = task.image;
-  return {
-    type: 'container',
-    image: { domain, path, ...(tag === undefined ? {} : { tag }), digest: indexDigest ?? manifestDigest },
-    command: task.command,
-    env: task.env,
-    ...task.resources,
-  };
 }
 
 /** What an aborted job says of who ended it: nothing, where its owner did without a word. */
@@ -306,14 +302,14 @@ export function refusal(reasons: readonly Reason[]): NonNullable<Job['error']> {
   return { type: 'fatal', message: `refused by the policy: ${reasons.map(({ text }) => text).join('; ')}` };
 }
 
-function accepted(verdict: Verdict): Extract<Verdict, { accepted: true }> {
+function accepted(verdict: WorkVerdict): Extract<WorkVerdict, { accepted: true }> {
   if (verdict.accepted) return verdict;
   const [first] = verdict.reasons;
   throw new GatewayError('Refused', verdict.reasons.map(({ code, text }) => `${code}: ${text}`).join('; '), first === undefined ? {} : { path: first.path });
 }
 
-function missingImage(): GatewayError {
-  return new GatewayError('BadParameter', 'the parameter IMAGE is missing: a job needs it to run', { path: 'IMAGE' });
+function missing({ needs }: JobKind): GatewayError {
+  return new GatewayError('BadParameter', `the parameter ${needs} is missing: a job needs it to run`, { path: needs });
 }
 
 function noResult(resultId: string): GatewayError {

@@ -1,24 +1,24 @@
 import type { Clock } from '../clock.ts';
-import { type Engine, EngineRefused, type EngineRun } from '../engine/engine.ts';
+import { type Engine, EngineRefused, type EngineRun, type PullProgress } from '../engine/engine.ts';
 import { GatewayError } from '../errors.ts';
 import type { Digest } from '../image/digest.ts';
 import type { Image } from '../image/image.ts';
 import type { Reference } from '../image/reference.ts';
 import type { Job, JobError, JobInfo } from '../job/job.ts';
-import type { Policy } from '../policy/policy.ts';
 import type { JobStore } from '../store/job-store.ts';
-import type { PinnedTask } from '../task/task.ts';
+import { haveSameImages, imagesOf, type PinnedWork } from '../task/project.ts';
 import type { Closure } from './closure.ts';
 import type { ImagePulls, PullListener } from './image-pulls.ts';
 import type { Guard } from './job-guard.ts';
-import { asAsked, refusal } from './job-service.ts';
+import type { JobKinds } from './job-kind.ts';
+import { refusal } from './job-service.ts';
 import type { Lease } from './lease.ts';
 import type { Slots } from './slots.ts';
 
 export interface JobStartParts {
   readonly store: JobStore;
   readonly engine: Engine;
-  readonly policy: Policy;
+  readonly kinds: JobKinds;
   readonly clock: Clock;
   readonly lease: Lease;
   readonly slots: Slots;
@@ -32,7 +32,7 @@ export interface JobStartParts {
 /** A job whose container has been started. */
 export interface StartedJob {
   readonly run: EngineRun;
-  readonly task: PinnedTask;
+  readonly task: PinnedWork;
   readonly decision: Job['decision'];
   readonly info: JobInfo;
   /** Whether it was started now, by this try, and not by one before. */
@@ -71,18 +71,18 @@ export class JobStart {
    * what the guard aborts with.
    */
   async start(job: Job, again: boolean, guard: Guard): Promise<StartedJob | RefusedJob> {
-    const { engine, policy, pulls, slots } = this.#parts;
+    const { engine, kinds, slots } = this.#parts;
     const { signal } = guard;
     if (job.task === null) throw new Error('a job without a task was queued');
     const earlier = again ? await engine.inspect(job.id, signal) : undefined;
     if (earlier?.startedAt !== undefined) return { run: earlier, task: job.task, decision: job.decision, info: {}, now: false };
     if (slots.neverFits(job)) return { refused: { type: 'fatal', message: TOO_LARGE }, decision: job.decision };
-    const verdict = await policy.evaluate(asAsked(job.task), { id: job.owner, groups: job.groups }, signal, 'run');
+    const verdict = await kinds[job.list].again(job)({ id: job.owner, groups: job.groups }, signal, 'run');
     if (!verdict.accepted) return { refused: refusal(verdict.reasons), decision: verdict.decision };
     const { task, decision } = verdict;
     // an index holds images for several platforms, and the engine may have become another one's
-    if (task.image.manifestDigest !== job.task.image.manifestDigest) return { refused: { type: 'fatal', message: OTHER_PLATFORM }, decision };
-    const [tag] = await Promise.all([this.#tagNow(task.image, signal), pulls.ensure(task.image, this.#progress(job, signal), signal)]);
+    if (!haveSameImages(task, job.task)) return { refused: { type: 'fatal', message: OTHER_PLATFORM }, decision };
+    const [tag] = await Promise.all([this.#tagNow(task, signal), this.#pull(job, imagesOf(task), signal)]);
     await mayGoOn(guard);
     this.#mustBeOpen();
     await engine.create(job.id, task, signal);
@@ -115,7 +115,9 @@ export class JobStart {
   }
 
   /** The digest that the tag names now, if it is another than the one that was judged; undefined also when nobody can say. */
-  async #tagNow(image: Image, signal: AbortSignal): Promise<Digest | undefined> {
+  async #tagNow(task: PinnedWork, signal: AbortSignal): Promise<Digest | undefined> {
+    if (task.type === 'project') return undefined;
+    const { image } = task;
     const { domain, path, tag } = image.reference;
     if (tag === undefined) return undefined;
     try {
@@ -126,19 +128,32 @@ export class JobStart {
     }
   }
 
-  #progress(job: Job, signal: AbortSignal): PullListener {
+  async #pull(job: Job, images: readonly Image[], signal: AbortSignal): Promise<void> {
+    const listener = this.#progress(job, images.length, signal);
+    await Promise.all(images.map((image) => this.#parts.pulls.ensure(image, listener(image), signal)));
+  }
+
+  /** Tells of all pulls of a job together. */
+  #progress(job: Job, images: number, signal: AbortSignal): (image: Image) => PullListener {
     const { clock, lease, store } = this.#parts;
+    const pulls = new Map<Digest, PullProgress>();
     let last = -Infinity;
-    return (news) => {
+    return ({ manifestDigest }) => (said) => {
+      if (said !== 'waiting') pulls.set(manifestDigest, said);
+      const news = pulls.size === 0 ? said : sumOf([...pulls.values()]);
       if (clock.monotonic() - last < PROGRESS_INTERVAL || signal.aborted) return;
       if (news !== 'waiting') last = clock.monotonic();
       const told = news === 'waiting'
         ? { message: 'waiting: for other images to be pulled' }
-        : { message: `pulling the image: ${String(news.current)} of ${String(news.total)} bytes`, pull: news };
+        : { message: `pulling the ${images === 1 ? 'image' : 'images'}: ${String(news.current)} of ${String(news.total)} bytes`, pull: news };
       // news for whoever looks: losing one is harmless
       store.update(job.id, ['QUEUED'], { info: { ...job.info, ...told } }, lease.holder).catch(() => undefined);
     };
   }
+}
+
+function sumOf(pulls: readonly PullProgress[]): PullProgress {
+  return pulls.reduce((sum, { current, total }) => ({ current: sum.current + current, total: sum.total + total }), { current: 0, total: 0 });
 }
 
 /** Asked before everything that is done to the engine: the job is still to run, and still ours to run. */

@@ -35,10 +35,13 @@ const UNREMARKABLE = 30_000;
 export function outcomeOf(run: EngineRun, job: Pick<Job, 'executionDuration' | 'task'>, { overLimit, overDisk, outage }: Circumstances): Outcome {
   const exit: Exit = run.exit ?? { code: 255, outOfMemory: false, error: 'the engine does not say how the container ended' };
   const signal = exit.code > 128 ? SIGNALS.get(exit.code - 128) : undefined;
-  const info: JobInfo = { exitCode: exit.code, ...(signal === undefined ? {} : { signal }), ...(exit.outOfMemory ? { outOfMemory: true } : {}) };
+  const info: JobInfo = { ...(exit.code < 0 ? {} : { exitCode: exit.code }), ...(signal === undefined ? {} : { signal }), ...(exit.outOfMemory ? { outOfMemory: true } : {}) };
   if (overDisk !== undefined) return { phase: 'ERROR', info, error: fatal(`stopped: the job had more on disk, below /output, than the ${formatSize(overDisk)} that it may have`) };
   if (overLimit) return { phase: 'ABORTED', info, error: fatal(overLimitMessage(run, job.executionDuration)) };
   if (exit.code === 0 && exit.error === undefined) return { phase: 'COMPLETED', info, error: null };
+  // no program's exit, but a project that could not come up
+  if (exit.code < 0) return { phase: 'ERROR', info, error: fatal(exit.error ?? 'it is not known how it ended') };
+  if (exit.outOfMemory && job.task?.type === 'project') return { phase: 'ERROR', info, error: fatal(`out of memory: ${exit.error ?? 'the service'} used more than its limit (exit code ${String(exit.code)})`) };
   const memory = job.task === null ? '' : ` of ${formatSize(job.task.resources.memory)}`;
   if (exit.outOfMemory) return { phase: 'ERROR', info, error: fatal(`out of memory: the job used more than its MEMORY${memory} (exit code ${String(exit.code)})`) };
   const how = signal === undefined ? `exit code ${String(exit.code)}` : `ended by signal ${signal} (exit code ${String(exit.code)})`;

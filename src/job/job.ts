@@ -1,11 +1,11 @@
 import type { Instant } from '../clock.ts';
 import type { Digest } from '../image/digest.ts';
 import type { Decision, EarlierDecision } from '../task/decision.ts';
-import type { PinnedTask } from '../task/task.ts';
+import type { PinnedWork } from '../task/project.ts';
 import type { Phase } from './phase.ts';
 
 /** The name of a job list, one for each kind of task: the path below `/uws/`. */
-export type JobListName = 'docker';
+export type JobListName = 'docker' | 'compose';
 
 /** One parameter as the client gave it: canonical name, exact value. */
 export interface Parameter {
@@ -74,7 +74,7 @@ export interface Job {
   readonly destruction: Instant | null;
   readonly parameters: readonly Parameter[];
   /** What will run, once judged; null while a needed parameter is missing. */
-  readonly task: PinnedTask | null;
+  readonly task: PinnedWork | null;
   readonly decision: Decision | null;
   /** The answer to an earlier question that its client refers to; absent = none. */
   readonly follows?: EarlierDecision;

@@ -15,12 +15,16 @@ export class ImagesADay {
     this.#clock = clock;
   }
 
-  /** 0 where one more run of this image stays within the limit; else the seconds until it would. Counts nothing. */
-  wait(key: string, image: string, limit: number): number {
+  /** 0 where one more run of these images, each named once, stays within the limit; else the seconds until it would. Counts nothing. */
+  wait(key: string, wanted: readonly string[], limit: number): number {
     const images = this.#recent(key);
-    if (images.has(image) || images.size < limit) return 0;
-    const oldest = Math.min(...images.values());
-    return limit === 0 ? DAY / 1000 : Math.max(1, Math.ceil((oldest + DAY - this.#clock.now()) / 1000));
+    const more = wanted.filter((image) => !images.has(image)).length;
+    const over = images.size + more - limit;
+    if (more === 0 || over <= 0) return 0;
+    // those that are run again now stay
+    const leaving = [...images].filter(([image]) => !wanted.includes(image)).map(([, at]) => at).sort((a, b) => a - b);
+    const last = leaving[over - 1];
+    return last === undefined ? DAY / 1000 : Math.max(1, Math.ceil((last + DAY - this.#clock.now()) / 1000));
   }
 
   /** Counts a run; an image that is run again is as new as its last run. */

@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts';
 import type { Admission, Wish } from '../execution/admission.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { Reason } from '../policy/verdict.ts';
+import { imagesOf } from '../task/project.ts';
 import { formatSize } from '../task/units.ts';
 import { ImagesADay } from './images-a-day.ts';
 import type { QuotaConfig } from './quota-config.ts';
@@ -71,7 +72,7 @@ export class Quotas implements Admission {
     if (wish.run) for (const scope of scopes) await this.#refuseRun(scope, wish);
     const pending = { ...holder, create: wish.create, run: wish.run };
     this.#pending.add(pending);
-    if (wish.run && wish.task !== null) for (const { key, limits } of scopes) if (limits.images !== undefined) this.#images.count(key, wish.task.image.manifestDigest);
+    if (wish.run && wish.task !== null) for (const { key, limits } of scopes) if (limits.images !== undefined) for (const { manifestDigest } of imagesOf(wish.task)) this.#images.count(key, manifestDigest);
     return () => void this.#pending.delete(pending);
   }
 
@@ -94,7 +95,7 @@ export class Quotas implements Admission {
       const { cores, memory } = task.resources;
       if (cores > (limits.cores ?? Infinity)) throw tooMuch('cores', `the job asks for ${String(cores)} cores, and ${who} ${String(limits.cores)} at most`);
       if (memory > (limits.memory ?? Infinity)) throw tooMuch('memory', `the job asks for ${formatSize(memory)} of memory, and ${who} ${formatSize(limits.memory ?? 0)} at most`);
-      const wait = limits.images === undefined ? 0 : this.#images.wait(key, task.image.manifestDigest, limits.images);
+      const wait = limits.images === undefined ? 0 : this.#images.wait(key, imagesOf(task).map(({ manifestDigest }) => manifestDigest), limits.images);
       if (wait > 0) throw tooMany('images', `${who} run ${String(limits.images)} different images within a day, which is the most`, wait);
     }
     if (limits.queued === undefined) return;

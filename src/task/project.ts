@@ -25,6 +25,15 @@ export function imagesOf(work: PinnedWork): readonly Image[] {
   return [...new Map(work.services.map(({ task }) => [task.image.manifestDigest, task.image])).values()];
 }
 
+/** Whether two are of the same images, service by service. */
+export function haveSameImages(one: PinnedWork, other: PinnedWork): boolean {
+  return digestsOf(one) === digestsOf(other);
+}
+
+function digestsOf(work: PinnedWork): string {
+  return work.type === 'container' ? work.image.manifestDigest : work.services.map(({ name, task }) => `${name} ${task.image.manifestDigest}`).sort().join('\n');
+}
+
 /** One service: its container's task, and what it shares with the others. */
 export interface PinnedService {
   readonly name: string;

@@ -14,8 +14,8 @@ export const CREATION_CONTROLS: readonly Control[] = ['PHASE', 'RUNID', 'DESTRUC
 /** `POST {jobs}` (UWS 1.1 §2.2.3.1): a new job, then 303 to it. The same Idempotency-Key again is the same job. */
 export function createJob({ list, service, urls, bodyLimit }: UwsParts): Handler {
   return async function createJob(ctx) {
-    const asked = parseJobRequest(await readRequestFields(ctx, bodyLimit, 'creation'), CREATION_CONTROLS);
-    const job = await service.create(list, creationOf(asked, ctx.req.headers['idempotency-key']), callerOf(ctx));
+    const asked = parseJobRequest(await readRequestFields(ctx, bodyLimit, 'creation'), CREATION_CONTROLS, list);
+    const job = await service.create(creationOf(asked, ctx.req.headers['idempotency-key']), callerOf(ctx));
     seeOther(ctx, urls.job(job.id));
   };
 }

@@ -82,11 +82,11 @@ interface Change {
 }
 
 /** Whose job it is comes before what the request says: 404 and 403 are answered without reading a body. */
-async function readChange(ctx: HttpContext, { service, bodyLimit }: UwsParts, kind: RequestDocument, controls: readonly Control[]): Promise<Change> {
+async function readChange(ctx: HttpContext, { list, service, bodyLimit }: UwsParts, kind: RequestDocument, controls: readonly Control[]): Promise<Change> {
   const id = pathParameter(ctx, 'id');
   const caller = callerOf(ctx);
   await service.revision(id, caller);
-  const asked = parseJobRequest(await readRequestFields(ctx, bodyLimit, kind), controls);
+  const asked = parseJobRequest(await readRequestFields(ctx, bodyLimit, kind), controls, list);
   if (kind !== 'change' && kind !== 'parameters' && asked.parameters[0] !== undefined) {
     throw new GatewayError('BadParameter', `${asked.parameters[0].name} is no parameter of this resource; it takes ${controls.join(' or ')}`, { path: asked.parameters[0].name });
   }

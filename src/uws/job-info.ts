@@ -1,4 +1,5 @@
 import type { LiveFacts } from '../execution/job-progress.ts';
+import { formatReference } from '../image/reference.ts';
 import { formatInstant } from '../job/instant.ts';
 import { changesSince } from '../task/decision.ts';
 import type { Job } from '../job/job.ts';
@@ -12,15 +13,17 @@ export type JobFacts = Readonly<Record<string, string | number | boolean | reado
 /** What jobInfo tells of a job. */
 export function factsOf(job: Job, live: LiveFacts = {}): JobFacts {
   const { task, decision, follows, info } = job;
-  const changes = follows === undefined || decision === null ? [] : changesSince(follows, decision, task?.image.manifestDigest);
+  const container = task?.type === 'container' ? task : undefined;
+  const changes = follows === undefined || decision === null ? [] : changesSince(follows, decision, container?.image.manifestDigest);
   return present({
     activity: info.message,
     queuePosition: live.queuePosition,
     pulledBytes: info.pull?.current,
     pullBytes: info.pull?.total,
     progress: live.progress,
-    imageDigest: task?.image.manifestDigest,
-    configDigest: task?.image.configDigest,
+    imageDigest: container?.image.manifestDigest,
+    configDigest: container?.image.configDigest,
+    images: task?.type === 'project' ? task.services.map(({ name, task: { image } }) => `${name} ${formatReference({ ...image.reference, digest: image.manifestDigest })}`) : undefined,
     baseName: decision?.base?.name,
     baseDigest: decision?.base?.digest,
     rule: decision?.rule,

@@ -2,8 +2,10 @@ import type { Instant } from '../clock.ts';
 import { GatewayError } from '../errors.ts';
 import type { Field } from '../http/request-body.ts';
 import { parseInstant } from '../job/instant.ts';
-import { type GivenParameter, containerParameterName } from '../task/container-parameters.ts';
+import type { JobListName } from '../job/job.ts';
+import type { GivenParameter } from '../task/container-parameters.ts';
 import { parseDuration } from '../task/units.ts';
+import { LIST_PARAMETERS, type ListParameters } from './list-parameters.ts';
 import type { RequestFields } from './request-fields.ts';
 import { isXmlText } from './xml.ts';
 
@@ -26,15 +28,14 @@ export interface JobRequest {
 export const CONTROLS = ['PHASE', 'ACTION', 'RUNID', 'DESTRUCTION', 'EXECUTIONDURATION', 'LIFETIME', 'MESSAGE', 'DECISION', 'RESPONSEFORMAT'] as const;
 export type Control = (typeof CONTROLS)[number];
 
-/** More than any command line has; one value as long as the kernel takes in one argument. */
+/** More than any command line has. */
 const MAX_PARAMETERS = 500;
-const MAX_VALUE = 128 * 1024 - 1;
 
 /**
- * Understands a request's fields, from its query and its body alike; of the controls only those `allowed` here. Throws
- * BadParameter naming the parameter.
+ * Understands a request's fields, from its query and its body alike; of the controls only those `allowed` here, of parameters those of the
+ * job list. Throws BadParameter naming the parameter.
  */
-export function parseJobRequest(given: RequestFields, allowed: readonly Control[]): JobRequest {
+export function parseJobRequest(given: RequestFields, allowed: readonly Control[], list: JobListName): JobRequest {
   const controls = new Map<string, string>();
   const rest: Field[] = [];
   for (const source of [given.query, given.body]) {
@@ -48,7 +49,7 @@ export function parseJobRequest(given: RequestFields, allowed: readonly Control[
       here.add(name);
     }
   }
-  return { ...parseControls(controls), parameters: parseParameters(rest, given.uploads) };
+  return { ...parseControls(controls), parameters: parseParameters(rest, given.uploads, LIST_PARAMETERS[list]) };
 }
 
 function parseControls(controls: ReadonlyMap<string, string>): Omit<JobRequest, 'parameters'> {
@@ -123,27 +124,27 @@ function parseLifetime(text: string): number {
 }
 
 /** Fields as the job's parameters; a value `param:NAME` stands for the upload of that name (DALI 1.1 §3.4.5), and so does the upload itself. */
-function parseParameters(fields: readonly Field[], uploads: ReadonlyMap<string, string>): readonly GivenParameter[] {
+function parseParameters(fields: readonly Field[], uploads: ReadonlyMap<string, string>, { nameOf, longest }: ListParameters): readonly GivenParameter[] {
   const used = new Set<string>();
   const parameters = fields.map(({ name: given, value }): GivenParameter => {
-    const name = containerParameterName(given);
-    if (!value.startsWith('param:')) return checked({ name, value });
+    const name = nameOf(given);
+    if (!value.startsWith('param:')) return checked({ name, value }, longest);
     const upload = uploads.get(value.slice('param:'.length));
     if (upload === undefined) throw new GatewayError('BadParameter', `${name}: the request has no upload ${JSON.stringify(value.slice(6, 106))}`, { path: name });
     used.add(value.slice('param:'.length));
-    return checked({ name, value: upload, byReference: true });
+    return checked({ name, value: upload, byReference: true }, longest);
   });
   for (const [given, value] of uploads) {
-    if (!used.has(given)) parameters.push(checked({ name: containerParameterName(given), value, byReference: true }));
+    if (!used.has(given)) parameters.push(checked({ name: nameOf(given), value, byReference: true }, longest));
   }
   if (parameters.length > MAX_PARAMETERS) throw new GatewayError('BadParameter', `more than ${String(MAX_PARAMETERS)} parameters`);
   return parameters;
 }
 
-function checked(parameter: GivenParameter): GivenParameter {
+function checked(parameter: GivenParameter, longest: number): GivenParameter {
   const { name, value, byReference } = parameter;
   const bad = (what: string): GatewayError => new GatewayError('BadParameter', `${name} ${what}`, { path: name });
-  if (Buffer.byteLength(value) > MAX_VALUE) throw bad(`is longer than ${String(MAX_VALUE)} bytes`);
+  if (Buffer.byteLength(value) > longest) throw bad(`is longer than ${String(longest)} bytes`);
   if (value.includes('\0')) throw bad('holds a NUL, which no command line or environment can');
   if (byReference !== true && !isXmlText(value)) throw bad('holds a character that XML cannot; give it as an upload');
   return parameter;

@@ -1,11 +1,14 @@
 import type { JobLimits } from '../execution/limits.ts';
-import { CONTAINER_PARAMETERS, type ParameterDescription } from '../task/container-parameters.ts';
+import type { JobListName } from '../job/job.ts';
+import type { ParameterDescription } from '../task/container-parameters.ts';
 import { formatSize } from '../task/units.ts';
 import { type JsonSchema, published } from '../http/openapi.ts';
+import { LIST_PARAMETERS, prefixOf } from './list-parameters.ts';
 import { REQUEST_DOCUMENTS } from './request-documents.ts';
 
 /** What a site gives a job that says nothing, and the most it gives. */
 export interface JobTypeParts {
+  readonly list: JobListName;
   /** Absolute URL of the job list. */
   readonly url: string;
   readonly limits: Pick<JobLimits, 'executionDuration' | 'lifetime'>;
@@ -24,23 +27,62 @@ const VALUES: Readonly<Record<string, JsonSchema>> = {
   IMAGE: { type: 'string', maxLength: 200, pattern: `^(?:${HOST}${COMPONENT}|[a-z0-9]+(?:[_-][a-z0-9]+)*)(?:/${COMPONENT})*${TAG_AND_DIGEST}$` },
   COMMAND: { allOf: [TEXT, { type: 'string', pattern: '^(?:[^\'"\\\\]|\\\\[^]|\'[^\']*\'|"(?:[^"\\\\]|\\\\[^])*")*$' }] },
   CORES: { anyOf: [{ type: 'string', pattern: '^(?:[1-9]\\d{0,5}(?:\\.\\d{1,3})?|0\\.(?:[1-9]\\d{0,2}|0[1-9]\\d?|00[1-9]))$' }, { type: 'number', minimum: 0.001, maximum: 999_999, multipleOf: 0.001 }] },
+  COMPOSEFILE: { anyOf: [{ type: 'string', maxLength: 65_536, pattern: '^(?!param:)' }, { type: 'object' }] },
   MEMORY: { type: 'string', pattern: '^(?:[1-9]\\d{0,3}[KMG]|[1-9]\\d{0,2}T)(?:i?B)?$' },
 };
 
-/** The environment variables of a container: any number of parameters of this name. */
-const ENVIRONMENT_NAME = '^ENV\\.[A-Za-z_][A-Za-z0-9_]{0,127}$';
+/** What may follow the prefix of a parameter that stands for many. */
+const ANY_NAME = '[A-Za-z_][A-Za-z0-9_]{0,127}$';
+
+interface About {
+  readonly title: string;
+  readonly description: string;
+  /** On names, and which exclude each other. */
+  readonly names: JsonSchema;
+  readonly outputs: Readonly<Record<string, JsonSchema>>;
+}
+
+const LOG: JsonSchema = { type: 'string', contentMediaType: 'text/plain' };
+
+/** What programs and people are told of each job list. */
+const ABOUT: Readonly<Record<JobListName, About>> = {
+  docker: {
+    title: 'A container',
+    description: 'Runs one container image, once. Every file that it leaves below /output is a result.',
+    names: { description: 'Names are the same in any letter case. COMMAND and ARG exclude each other.', not: { required: ['COMMAND', 'ARG'] } },
+    outputs: {
+      stdout: { schema: LOG, description: 'what the container writes; readable while it runs' },
+      stderr: { schema: LOG, description: 'what it complains of; readable while it runs' },
+      '*': { schema: { contentEncoding: 'binary' }, description: 'each regular file below /output, under its path there' },
+    },
+  },
+  compose: {
+    title: 'A compose file',
+    description: 'Runs the services of a Docker Compose file together, once. Every file that they leave below /output is a result.',
+    names: { description: 'Names are the same in any letter case.' },
+    outputs: {
+      stdout: { schema: LOG, description: 'what the services write, each line after the name of its own; readable while they run' },
+      stderr: { schema: LOG, description: 'what they complain of; readable while they run' },
+      'stdout.{service}': { schema: LOG, description: 'what one of several services writes; stderr.{service} likewise' },
+      '*': { schema: { contentEncoding: 'binary' }, description: 'each regular file below a service\'s /output, under the name of the service where there are several' },
+    },
+  },
+};
 
 /** The parameters of the list, by name, as JSON Schema. */
 export function parametersJsonSchema(parts: JobTypeParts): JsonSchema {
-  const plain = CONTAINER_PARAMETERS.filter(({ name }) => !name.startsWith('ENV.'));
-  const environment = CONTAINER_PARAMETERS.find(({ name }) => name.startsWith('ENV.'));
+  const { descriptions } = LIST_PARAMETERS[parts.list];
+  const plain = descriptions.filter((parameter) => prefixOf(parameter) === undefined);
+  const many = descriptions.flatMap((parameter) => {
+    const prefix = prefixOf(parameter);
+    return prefix === undefined ? [] : [[`^${prefix.replace('.', '\\.')}${ANY_NAME}`, { ...TEXT, description: parameter.description }] as const];
+  });
   return {
     type: 'object',
     properties: Object.fromEntries(plain.map((parameter) => [parameter.name, parameterSchema(parameter, parts)])),
-    patternProperties: { [ENVIRONMENT_NAME]: { ...TEXT, description: environment?.description ?? '' } },
+    patternProperties: Object.fromEntries(many),
     additionalProperties: false,
-    description: 'Names are the same in any letter case. COMMAND and ARG exclude each other.',
-    not: { required: ['COMMAND', 'ARG'] },
+    ...ABOUT[parts.list].names,
   };
 }
 
@@ -50,20 +92,17 @@ export function creationJsonSchema(parts: JobTypeParts): JsonSchema {
   return { ...rest, properties: { ...properties, parameters: parametersJsonSchema(parts) } };
 }
 
-/** `/jobtypes/{name}`: inputs and outputs as OGC API – Processes describes them, and the schema of a creation. */
-export function jobType(name: string, parts: JobTypeParts): JsonSchema {
+/** `/jobtypes/{list}`: inputs and outputs as OGC API – Processes describes them, and the schema of a creation. */
+export function jobType(parts: JobTypeParts): JsonSchema {
+  const { title, description, outputs } = ABOUT[parts.list];
   return {
-    id: name,
-    title: 'A container',
-    description: 'Runs one container image, once. Every file that it leaves below /output is a result.',
+    id: parts.list,
+    title,
+    description,
     standardID: 'ivo://ivoa.net/std/UWS#rest-1.1',
     jobs: parts.url,
-    inputs: Object.fromEntries(CONTAINER_PARAMETERS.map((parameter) => [parameter.name, input(parameter, parts)])),
-    outputs: {
-      stdout: { schema: { type: 'string', contentMediaType: 'text/plain' }, description: 'what the container writes; readable while it runs' },
-      stderr: { schema: { type: 'string', contentMediaType: 'text/plain' }, description: 'what it complains of; readable while it runs' },
-      '*': { schema: { contentEncoding: 'binary' }, description: 'each regular file below /output, under its path there' },
-    },
+    inputs: Object.fromEntries(LIST_PARAMETERS[parts.list].descriptions.map((parameter) => [parameter.name, input(parameter, parts)])),
+    outputs,
     executionDuration: { unit: 's', ...parts.limits.executionDuration },
     lifetime: { unit: 's', ...parts.limits.lifetime },
     schema: { $schema: 'https://json-schema.org/draft/2020-12/schema', ...creationJsonSchema(parts) },
@@ -71,12 +110,12 @@ export function jobType(name: string, parts: JobTypeParts): JsonSchema {
 }
 
 function input(parameter: ParameterDescription, parts: JobTypeParts): JsonSchema {
-  const { name, description, unit, required, multiple, example } = parameter;
+  const { description, unit, required, multiple, example } = parameter;
   return {
     description,
     schema: parameterSchema(parameter, parts),
     minOccurs: required ? 1 : 0,
-    maxOccurs: multiple || name.startsWith('ENV.') ? 'unbounded' : 1,
+    maxOccurs: multiple || prefixOf(parameter) !== undefined ? 'unbounded' : 1,
     ...(unit === undefined ? {} : { unit }),
     example,
   };

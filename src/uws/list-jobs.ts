@@ -17,11 +17,11 @@ const CHUNK = 100;
  * `GET {jobs}` (UWS 1.1 §2.2.1.1): all jobs that match, newest first, however many; streamed, so that a long list needs no more
  * memory than a short one.
  */
-export function listJobs({ list, service, urls }: UwsParts): Handler {
+export function listJobs({ service, urls }: UwsParts): Handler {
   return async function listJobs(ctx) {
     const form = LIST_FORMS[representationOf(ctx)];
     const { everybody, ...filter } = parseListFilter(queryOf(ctx));
-    const jobs = service.list({ ...filter, list }, callerOf(ctx), everybody);
+    const jobs = service.list(filter, callerOf(ctx), everybody);
     if (ctx.method === 'HEAD') return answer(ctx, form.type, '');
     const chunks = render(jobs, form, urls);
     // The first chunk is awaited here, so that a store that fails is a 503 and not a broken answer.

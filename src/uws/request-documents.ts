@@ -4,8 +4,11 @@ import type { Field } from '../http/request-body.ts';
 
 const value = z.union([z.string(), z.number()]);
 
+/** A compose file may be written as what it is; of no other parameter is that a value. */
+const document = z.record(z.string(), z.unknown());
+
 /** Parameters by name; a list gives a name several times. Which names and values are right is the task's to say. */
-const parameters = z.custom(refuseProto, 'Unrecognized key: "__proto__"').pipe(z.record(z.string(), z.union([value, z.array(value)])));
+const parameters = z.custom(refuseProto, 'Unrecognized key: "__proto__"').pipe(z.record(z.string(), z.union([value, z.array(value), document])));
 
 /** A record passes over this one name in silence. */
 function refuseProto(given: unknown): boolean {
@@ -40,9 +43,14 @@ export function documentFields(kind: RequestDocument, body: unknown): readonly F
   const parsed = REQUEST_DOCUMENTS[kind].safeParse(body);
   if (!parsed.success) throw wrongMember(parsed.error);
   const { parameters: given = {}, ...controls } = parsed.data as { readonly parameters?: z.infer<typeof parameters> };
-  const fields = Object.entries(given).flatMap(([name, values]) => [values].flat().map((each) => ({ name, value: String(each) })));
+  const fields = Object.entries(given).flatMap(([name, values]) => [values].flat().map((each) => ({ name, value: typeof each === 'object' ? documentValue(name, each) : String(each) })));
   const said = Object.entries(controls).flatMap(([name, each]) => valuesOf(each).map((value) => ({ name: name.toUpperCase(), value: String(value) })));
   return [...said, ...fields];
+}
+
+function documentValue(name: string, given: object): string {
+  if (name.toUpperCase() === 'COMPOSEFILE') return JSON.stringify(given);
+  throw new GatewayError('BadParameter', `the JSON body, member ${JSON.stringify(`parameters.${name.slice(0, 100)}`)}: must be a text or a number`, { path: `parameters.${name.slice(0, 100)}` });
 }
 
 /** An empty list is a name with nothing in it. */

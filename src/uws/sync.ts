@@ -1,5 +1,6 @@
 import { callerOf } from '../http/request-caller.ts';
 import type { Handler } from '../http/handler.ts';
+import { logsOf } from '../execution/job-logs.ts';
 import type { Job } from '../job/job.ts';
 import { ACTIVE_PHASES } from '../job/phase.ts';
 import { seeOther } from './answer.ts';
@@ -17,9 +18,9 @@ import type { JobUrls } from './urls.ts';
  */
 export function postSync({ list, service, urls, bodyLimit }: UwsParts): Handler {
   return async function postSync(ctx) {
-    const asked = parseJobRequest(await readRequestFields(ctx, bodyLimit, 'creation'), CREATION_CONTROLS);
+    const asked = parseJobRequest(await readRequestFields(ctx, bodyLimit, 'creation'), CREATION_CONTROLS, list);
     const request = creationOf({ ...asked, phase: asked.phase ?? 'RUN' }, ctx.req.headers['idempotency-key']);
-    const job = await service.create(list, request, callerOf(ctx));
+    const job = await service.create(request, callerOf(ctx));
     seeOther(ctx, urls.sync(job.id));
   };
 }
@@ -41,7 +42,8 @@ export function getSync({ urls, waiting }: UwsParts): Handler {
 /** Where the answer of a job that is over lies: its one output file, the one called result, else stdout; its error; the job. */
 function mainResult(job: Job, urls: JobUrls): string {
   if (job.error !== null) return urls.child(job.id, 'error');
-  const files = job.results.map(({ id }) => id).filter((id) => id !== 'stdout' && id !== 'stderr');
+  const logs = logsOf(job.task).map(({ id }) => id);
+  const files = job.results.map(({ id }) => id).filter((id) => !logs.includes(id));
   const main = files.length === 1 ? files[0] : (files.find((id) => /^result(\.[^/]*)?$/.test(id)) ?? job.results.find(({ id }) => id === 'stdout')?.id);
   return main === undefined ? urls.job(job.id) : urls.result(job.id, main);
 }

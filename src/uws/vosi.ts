@@ -39,16 +39,14 @@ export interface Capability {
 export interface VosiParts {
   /** The gateway's public URL. */
   readonly baseUrl: string;
-  /** Absolute URLs of the job lists. */
-  readonly lists: readonly string[];
+  /** The job lists: absolute URL, and what each takes. */
+  readonly lists: readonly { readonly url: string; readonly parameters: readonly ParameterDescription[] }[];
   /** When this process began to serve. */
   readonly upSince: Instant;
   readonly availability: () => Availability | Promise<Availability>;
   readonly logIn?: LogIn;
   /** What is served beside the lists: identifiers, which may be of our own and then say so in words, and absolute URLs. */
   readonly others?: readonly Capability[];
-  /** What each job list takes, by the list's URL. */
-  readonly parameters?: ReadonlyMap<string, readonly ParameterDescription[]>;
 }
 
 /** The VOSI endpoints (VOSI 1.1, DALI 1.1 §2.3), at the root and as siblings of the job lists. */
@@ -88,7 +86,7 @@ export function availabilityToXml({ available, notes }: Availability, upSince: I
 }
 
 /** The capabilities document: the VOSI endpoints, every job list and what else there is. */
-export function capabilitiesToXml({ baseUrl, lists, others = [], logIn, parameters }: VosiParts): string {
+export function capabilitiesToXml({ baseUrl, lists, others = [], logIn }: VosiParts): string {
   return xmlDocument('vosi:capabilities', {
     $: {
       'xmlns:vosi': 'http://www.ivoa.net/xml/VOSICapabilities/v1.0',
@@ -99,7 +97,7 @@ export function capabilitiesToXml({ baseUrl, lists, others = [], logIn, paramete
       capability('ivo://ivoa.net/std/VOSI#capabilities', `${baseUrl}/capabilities`),
       capability('ivo://ivoa.net/std/VOSI#availability', `${baseUrl}/availability`),
       ...others.map(({ standardID, url, description }) => ({ $: { standardID }, description: xmlText(description), interface: waysIn(logIn).map((method) => standardInterface(url, method)) })),
-      ...lists.map((list) => ({ ...capability('ivo://ivoa.net/std/UWS#rest-1.1', list), interface: waysIn(logIn).map((method) => ({ ...standardInterface(list, method, 'base'), ...parametersToVoDataService(parameters?.get(list) ?? []) })) })),
+      ...lists.map(({ url, parameters }) => ({ ...capability('ivo://ivoa.net/std/UWS#rest-1.1', url), interface: waysIn(logIn).map((method) => ({ ...standardInterface(url, method, 'base'), ...parametersToVoDataService(parameters) })) })),
     ],
   });
 }

@@ -86,20 +86,21 @@ export class ComposeWorld {
   /** Runs the project to its end and removes every trace of it. */
   async run(file: unknown, knobs: Partial<ComposeKnobs> = {}, variables: Readonly<Record<string, string>> = {}, service?: string): Promise<ProjectStory> {
     const { signal } = new AbortController();
-    const jobId = await this.create(await this.judge(file, knobs, variables, service));
+    const project = await this.judge(file, knobs, variables, service);
+    const jobId = await this.create(project);
     try {
       await this.projects.start(jobId, signal);
-      return await this.story(jobId, await this.projects.wait(jobId, signal));
+      return await this.story(jobId, await this.projects.wait(jobId, signal), project.services.map(({ name }) => name));
     } finally {
       await this.projects.remove(jobId);
     }
   }
 
-  async story(jobId: string, ended: EngineRun): Promise<ProjectStory> {
+  async story(jobId: string, ended: EngineRun, services: readonly string[] = []): Promise<ProjectStory> {
     const { signal } = new AbortController();
     const log = async (stream: 'stdout' | 'stderr', part?: string): Promise<string> => text(await this.projects.logs(jobId, stream, { follow: false, ...(part === undefined ? {} : { part }) }));
     const parts: Record<string, string> = {};
-    for (const part of await this.projects.parts(jobId)) parts[part] = await log('stdout', part);
+    for (const part of services) parts[part] = await log('stdout', part);
     const files: Record<string, string> = {};
     const skipped: OutputSkipped[] = [];
     for await (const entry of this.projects.outputs(jobId, signal)) {

@@ -2,13 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ANONYMOUS } from '../../src/caller.ts';
+import { formatPath } from '../../src/compose/compose-problem.ts';
 import type { Clock } from '../../src/clock.ts';
 import { Execution, type ExecutionParts } from '../../src/execution/execution.ts';
 import type { Job } from '../../src/job/job.ts';
 import type { Phase } from '../../src/job/phase.ts';
 import { createLogger } from '../../src/logger.ts';
-import type { Policy } from '../../src/policy/policy.ts';
-import type { Reason, Verdict } from '../../src/policy/verdict.ts';
+import { judgeFile } from '../../src/policy/compose-judge.ts';
+import { STRICT } from '../../src/policy/compose-knobs.ts';
+import type { Policy, ProjectPolicy, ProjectQuestion } from '../../src/policy/policy.ts';
+import type { ProjectVerdict, Reason, Verdict } from '../../src/policy/verdict.ts';
 import type { JobStore } from '../../src/store/job-store.ts';
 import { FileResultStore } from '../../src/store/file-result-store.ts';
 import { SqliteDatabase } from '../../src/store/sqlite-database.ts';
@@ -21,7 +24,7 @@ import { MemoryEngine } from './memory-engine.ts';
 const HASH = `sha256:${'9'.repeat(64)}` as const;
 
 /** Accepts every image as it is, until told to refuse; what would be judged stands in `PINNED_TASK`. */
-export class YesPolicy implements Policy {
+export class YesPolicy implements Policy, ProjectPolicy {
   refusal: Reason | undefined;
   /** What goes wrong when it is asked about a task; undefined = nothing. */
   outage: Error | ((task: Task) => Error | undefined) | undefined;
@@ -36,6 +39,16 @@ export class YesPolicy implements Policy {
     const { cores = 1, memory = 2 ** 28, image, command, env } = task;
     const digest = image.digest ?? PINNED_TASK.image.manifestDigest;
     return { accepted: true, decision, task: { ...PINNED_TASK, command, env, resources: { cores, memory }, image: { ...PINNED_TASK.image, reference: image, manifestDigest: digest } } };
+  }
+
+  /** The file itself is judged as everywhere; its images are accepted. */
+  async evaluateProject(question: ProjectQuestion): Promise<ProjectVerdict> {
+    const site = { user: PINNED_TASK.user, resources: { cores: 0.5, memory: 2 ** 26 }, maximum: { cores: 4, memory: 2 ** 32 } };
+    const bench = { knobs: STRICT, site, platform: PINNED_TASK.image.platform, judge: (task: Task) => this.evaluate(task) };
+    const { project, problems, reasons, warnings } = await judgeFile(question, bench, ANONYMOUS, AbortSignal.timeout(10_000));
+    const common = { digest: HASH, decision: { id: 'd1', at: 0, policy: HASH, rule: 'yes' }, warnings };
+    if (project !== undefined) return { ...common, accepted: true, project };
+    return { ...common, accepted: false, reasons: [...problems.map(({ code, path, line, text }) => ({ code, path: formatPath(path), line, text })), ...reasons] };
   }
 
   general(): readonly Reason[] {
@@ -100,11 +113,11 @@ export class TestExecution {
 
   /** A job that was created with PHASE=RUN. */
   run(fields: { readonly executionDuration?: number } = {}): Promise<Job> {
-    return this.execution.service.create('docker', { parameters: [{ name: 'IMAGE', value: 'registry.test/tools/one:1' }], run: true, ...fields }, ANONYMOUS);
+    return this.execution.services.docker.create({ parameters: [{ name: 'IMAGE', value: 'registry.test/tools/one:1' }], run: true, ...fields }, ANONYMOUS);
   }
 
   get(id: string): Promise<Job> {
-    return this.execution.service.get(id, ANONYMOUS);
+    return this.execution.services.docker.get(id, ANONYMOUS);
   }
 
   /** Resolves with the job once `holds` is true of it. */

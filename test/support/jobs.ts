@@ -22,7 +22,13 @@ export const PINNED_TASK: PinnedTask = {
   user: '65534:65534',
 };
 
-/** A job, PENDING unless told otherwise. */
+/** The image of a job of one container. */
+export function imageOf({ task }: Pick<Job, 'task'>): PinnedTask['image'] {
+  if (task?.type !== 'container') throw new Error('no container');
+  return task.image;
+}
+
+/** A job of one container, PENDING unless told otherwise. */
 export function jobWith(fields: Partial<Job>): Job {
   return {
     id: randomUUID(),

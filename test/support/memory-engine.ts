@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream';
 import type { Clock, Instant } from '../../src/clock.ts';
 import { EngineRefused } from '../../src/engine/engine.ts';
-import type { Engine, EngineDescription, EngineRun, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
+import type { Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { Digest } from '../../src/image/digest.ts';
 import { type Image, pinnedName } from '../../src/image/image.ts';
+import { imagesOf, type PinnedWork } from '../../src/task/project.ts';
 import type { PinnedTask } from '../../src/task/task.ts';
 import { MemoryContainer } from './memory-container.ts';
 import type { Outcome } from './memory-container.ts';
@@ -68,7 +69,7 @@ export class MemoryEngine implements Engine {
 
   // what tests say
 
-  /** How the containers of all jobs without an own plan behave. */
+  /** How the containers (of a project, all as one) of all jobs without an own plan behave. */
   behave(behaviour: Behaviour | ((jobId: string, task: PinnedTask) => Behaviour)): void {
     this.#behaviour = typeof behaviour === 'function' ? behaviour : () => behaviour;
   }
@@ -214,12 +215,15 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  async create(jobId: string, task: PinnedTask, signal: AbortSignal): Promise<void> {
+  async create(jobId: string, work: PinnedWork, signal: AbortSignal): Promise<void> {
     await this.#do('create', jobId, signal, () => {
       if (this.#containers.has(jobId)) return;
+      // all services of a project are one container here
+      const task = work.type === 'container' ? work : work.services[0]?.task;
+      if (task === undefined) throw new Error('a project without services');
       const behaviour = this.#plans.get(jobId) ?? this.#behaviour(jobId, task);
       if (behaviour.refuseCreate) throw behaviour.refuseCreate;
-      if (!this.#images.has(task.image.manifestDigest)) throw new EngineRefused('the image is not present', { temporary: true });
+      if (!imagesOf(work).every(({ manifestDigest }) => this.#images.has(manifestDigest))) throw new EngineRefused('the image is not present', { temporary: true });
       this.#behaviours.set(jobId, behaviour);
       this.#imageOf.set(jobId, task.image.manifestDigest);
       this.#containers.set(jobId, new MemoryContainer(jobId, { ...this.#clock, now: () => this.#clock.now() + this.clockAhead, monotonic: () => this.#clock.monotonic(), sleep: (ms, signal) => this.#clock.sleep(ms, signal) }));
@@ -279,7 +283,7 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  async logs(jobId: string, stream: 'stdout' | 'stderr', options: { readonly follow: boolean; readonly signal?: AbortSignal }): Promise<Readable> {
+  async logs(jobId: string, stream: 'stdout' | 'stderr', options: LogOptions): Promise<Readable> {
     return this.#do('logs', jobId, options.signal, () => this.#present(jobId).read(stream, options.follow, options.signal));
   }
 

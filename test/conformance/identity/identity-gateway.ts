@@ -79,7 +79,7 @@ export class IdentityGateway {
     await this.jobs.start();
     this.#fetch = new UntrustedFetch(new SystemClock());
     this.identity = config === undefined ? undefined : await createIdentity(config, { fetch: this.#fetch, clock: this.clock, logger, baseUrl: PUBLIC_URL });
-    const { service, watch } = this.jobs.execution;
+    const { services: { docker: service }, watch } = this.jobs.execution;
     const uws = uwsParts({ list: 'docker', baseUrl: PUBLIC_URL, service, watch, clock, logger, wait: { cap: options.longestWait ?? 60, waiters: 100 }, bodyLimit: 100_000, links: new SignedLinks(Buffer.alloc(32, 1)) });
     const planner = plannerRoutes({
       baseUrl: PUBLIC_URL, clock, logger, config: plannerSchema.parse({}), bodyLimit: 100_000, policy: policy ?? this.jobs.policy, jobList: uws.urls.list,
@@ -87,12 +87,12 @@ export class IdentityGateway {
       site: () => ({ cores: { default: SITE.resources.cores, max: SITE.maximum.cores }, memory: { default: SITE.resources.memory, max: SITE.maximum.memory }, executionDuration: { default: 3600, max: 86_400 } }),
     });
     const logIn = this.identity === undefined ? {} : { logIn: { ...this.identity, anonymous: rights.run } };
-    const vosi = vosiRoutes({ baseUrl: PUBLIC_URL, lists: [uws.urls.list], upSince: 0, availability: () => ({ available: true, notes: [] }), ...logIn });
+    const vosi = vosiRoutes({ baseUrl: PUBLIC_URL, lists: [{ url: uws.urls.list, parameters: [] }], upSince: 0, availability: () => ({ available: true, notes: [] }), ...logIn });
     this.uws = uwsRoutes(uws);
     const known = this.identity === undefined ? {} : { identify: this.identity.identify, challenges: this.identity.challenges };
-    const jobType = { url: uws.urls.list, limits: LIMITS, defaults: { cores: 1, memory: 2 ** 29 } };
-    const openApi = openApiRoutes(openApiDocument(PUBLIC_URL, '1', [uwsApi('docker', jobType), plannerApi({ record: false }), serviceApi({ tokens: this.identity?.protectedResource !== undefined })]));
-    const app = createApp({ logger, clock: this.clock, origin: new URL(PUBLIC_URL).origin, cors: { origins: options.origins ?? [] }, routers: [this.uws, planner, vosi, jobTypeRoutes(new Map([['docker', jobType]])), openApi], ...known });
+    const jobType = { list: 'docker', url: uws.urls.list, limits: LIMITS, defaults: { cores: 1, memory: 2 ** 29 } } as const;
+    const openApi = openApiRoutes(openApiDocument(PUBLIC_URL, '1', [uwsApi(jobType), plannerApi({ record: false }), serviceApi({ tokens: this.identity?.protectedResource !== undefined })]));
+    const app = createApp({ logger, clock: this.clock, origin: new URL(PUBLIC_URL).origin, cors: { origins: options.origins ?? [] }, routers: [this.uws, planner, vosi, jobTypeRoutes([jobType]), openApi], ...known });
     this.#server = createHttpServer(app.callback());
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');

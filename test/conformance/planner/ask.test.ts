@@ -46,7 +46,7 @@ describe('pratique ask, against the gateway', () => {
     await once(server, 'listening');
     url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
     const logger = createLogger('silent');
-    const uws = uwsParts({ list: 'docker', baseUrl: url, service: jobs.execution.service, watch: jobs.execution.watch, clock, logger, wait: { cap: 60, waiters: 10 }, bodyLimit: 100_000 });
+    const uws = uwsParts({ list: 'docker', baseUrl: url, service: jobs.execution.services.docker, watch: jobs.execution.watch, clock, logger, wait: { cap: 60, waiters: 10 }, bodyLimit: 100_000 });
     const config = plannerSchema.parse({ services: [{ name: 'hub', tasktypes: ['uri://jupyter-notebook'], servicetype: 'uri://jupyter-hub', endpoint: 'http://hub.example.org/' }] });
     const planner = plannerRoutes({ baseUrl: url, clock, logger, config, bodyLimit: 100_000, policy: jobs.policy, jobList: uws.urls.list });
     const app = createApp({ logger, clock, origin: url, routers: [planner, uwsRoutes(uws)] }).callback();
@@ -103,7 +103,7 @@ describe('pratique ask, against the gateway', () => {
     expect(err).to.match(/^job {2}http:.*\/uws\/docker\/[0-9a-f-]+\n/).and.contain('COMPLETED');
     expect(readFileSync(join(target, 'a/b.csv'), 'utf8')).to.equal('x,y\n');
     const id = /docker\/([0-9a-f-]+)\n/.exec(err)?.[1] ?? '';
-    expect((await jobs.get(id)).task?.command).to.deep.equal(['echo', '--json', 'a b']);
+    expect((await jobs.get(id)).task).to.have.property('command').that.deep.equals(['echo', '--json', 'a b']);
     expect((await jobs.get(id)).parameters.find(({ name }) => name === 'IMAGE')?.value).to.match(/^registry\.test\/tools\/one:1@sha256:/);
   });
 

@@ -18,7 +18,8 @@ import { arbitraryOf } from '../../support/json-schema-arbitrary.ts';
 import { plannerGateway } from '../planner/planner-gateway.ts';
 import { expectRefused, IMAGE, LIST, PUBLIC_URL, uwsGateway } from './uws-gateway.ts';
 
-const TYPE = { url: LIST, limits: LIMITS, defaults: { cores: 1, memory: 2 ** 29 } };
+const TYPE = { list: 'docker', url: LIST, limits: LIMITS, defaults: { cores: 1, memory: 2 ** 29 } } as const;
+const COMPOSE = { ...TYPE, list: 'compose', url: `${PUBLIC_URL}/uws/compose` } as const;
 
 /** `GET /a/{id}` of every route of a router; HEAD goes with GET. */
 function routesOf(router: Router): readonly string[] {
@@ -27,15 +28,16 @@ function routesOf(router: Router): readonly string[] {
 
 describe('what the gateway says of itself', () => {
   const gateway = uwsGateway();
-  const document = openApiDocument(PUBLIC_URL, '1.0.0', [uwsApi('docker', TYPE), plannerApi({ record: false }), serviceApi({ tokens: false })]);
+  const document = openApiDocument(PUBLIC_URL, '1.0.0', [uwsApi(TYPE), uwsApi(COMPOSE), plannerApi({ record: false }), serviceApi({ tokens: false })]);
   const paths = document.paths as Readonly<Record<string, Readonly<Record<string, { readonly operationId: string; readonly parameters: readonly { readonly name: string; readonly in: string }[] }>>>>;
 
   it('OpenAPI has every route that runs, and no other', () => {
     const running = [
       uwsRoutes(gateway.parts),
+      uwsRoutes(gateway.compose),
       plannerRoutes({ baseUrl: PUBLIC_URL, clock: gateway.clock, logger: createLogger('silent'), config: plannerSchema.parse({}), bodyLimit: 1, policy: gateway.policy, jobList: LIST }),
-      vosiRoutes({ baseUrl: PUBLIC_URL, lists: [LIST], upSince: 0, availability: () => gateway.availability }),
-      jobTypeRoutes(new Map([['docker', TYPE]])),
+      vosiRoutes({ baseUrl: PUBLIC_URL, lists: [], upSince: 0, availability: () => gateway.availability }),
+      jobTypeRoutes([TYPE]),
       openApiRoutes(document),
     ].flatMap(routesOf);
     const described = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
@@ -58,7 +60,9 @@ describe('what the gateway says of itself', () => {
   it('/jobtypes describes every parameter: type, unit, default, multiplicity, limits', async () => {
     const { jobtypes } = JSON.parse((await gateway.client.get('/jobtypes')).text) as { jobtypes: readonly Record<string, unknown>[] };
     const one = JSON.parse((await gateway.client.get('/jobtypes/docker')).text) as Record<string, unknown>;
-    expect(jobtypes).to.deep.equal([one]);
+    const two = JSON.parse((await gateway.client.get('/jobtypes/compose')).text) as Record<string, unknown>;
+    expect(jobtypes).to.deep.equal([one, two]);
+    expect(Object.keys(two.inputs as object)).to.deep.equal(['COMPOSEFILE', 'VAR.<NAME>', 'SERVICE']);
     expect(one).to.include({ id: 'docker', jobs: LIST });
     expect(one.executionDuration).to.deep.equal({ unit: 's', default: 3600, max: 86_400 });
     const inputs = one.inputs as Readonly<Record<string, { readonly minOccurs: number; readonly maxOccurs: unknown; readonly unit?: string; readonly schema: { readonly default?: unknown } }>>;
@@ -66,7 +70,7 @@ describe('what the gateway says of itself', () => {
     expect(inputs.IMAGE).to.include({ minOccurs: 1, maxOccurs: 1 });
     expect(inputs.ARG).to.include({ minOccurs: 0, maxOccurs: 'unbounded' });
     expect([inputs.CORES?.unit, inputs.CORES?.schema.default, inputs.MEMORY?.schema.default]).to.deep.equal(['cores', 1, '512M']);
-    expectRefused(await gateway.client.get('/jobtypes/compose'), 404);
+    expectRefused(await gateway.client.get('/jobtypes/other'), 404);
   });
 
   it('the examples of all parameters together make a job', async () => {

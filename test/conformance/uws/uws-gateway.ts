@@ -6,11 +6,11 @@ import { JobProgress } from '../../../src/execution/job-progress.ts';
 import type { ExecutionParts } from '../../../src/execution/execution.ts';
 import { type AppParts, createApp } from '../../../src/http/app.ts';
 import { createHttpServer } from '../../../src/http/server.ts';
-import type { Job } from '../../../src/job/job.ts';
+import type { Job, JobListName } from '../../../src/job/job.ts';
 import type { Phase } from '../../../src/job/phase.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { plannerCapability } from '../../../src/planner/record.ts';
-import { CONTAINER_PARAMETERS } from '../../../src/task/container-parameters.ts';
+import { LIST_PARAMETERS } from '../../../src/uws/list-parameters.ts';
 import { type UwsParts, uwsParts } from '../../../src/uws/parts.ts';
 import { jobTypeRoutes } from '../../../src/uws/job-type-routes.ts';
 import { uwsRoutes } from '../../../src/uws/uws-routes.ts';
@@ -40,6 +40,8 @@ export class UwsGateway {
   readonly options: GatewayOptions;
   availability: Availability = { available: true, notes: [] };
   parts!: UwsParts;
+  /** Of the list of compose files. */
+  compose!: UwsParts;
   client!: HttpClient;
   server!: Server;
 
@@ -75,14 +77,17 @@ export class UwsGateway {
   }
 
   async #serve(): Promise<void> {
-    const { service, watch } = this.jobs.execution;
+    const { services, watch } = this.jobs.execution;
     const progress = new JobProgress({ store: this.jobs.store, engine: this.jobs.engine, clock: this.clock });
     const { wait = { cap: 60, waiters: 1000 }, bodyLimit = 1_000_000, identify, origins = [] } = this.options;
-    this.parts = uwsParts({ list: 'docker', baseUrl: PUBLIC_URL, service, watch, progress, clock: this.clock, logger: createLogger('silent'), wait, bodyLimit });
-    const type = { url: this.parts.urls.list, limits: LIMITS, defaults: { cores: 1, memory: 2 ** 29 } };
-    const vosi = vosiRoutes({ baseUrl: PUBLIC_URL, lists: [this.parts.urls.list], others: [plannerCapability(PUBLIC_URL)], parameters: new Map([[this.parts.urls.list, CONTAINER_PARAMETERS]]), upSince: this.clock.now(), availability: () => this.availability });
+    const of = (list: JobListName): UwsParts => uwsParts({ list, baseUrl: PUBLIC_URL, service: services[list], watch, progress, clock: this.clock, logger: createLogger('silent'), wait, bodyLimit });
+    this.parts = of('docker');
+    this.compose = of('compose');
+    const lists = [this.parts, this.compose];
+    const types = lists.map(({ list, urls }) => ({ list, url: urls.list, limits: LIMITS, defaults: { cores: 1, memory: 2 ** 29 } }));
+    const vosi = vosiRoutes({ baseUrl: PUBLIC_URL, lists: lists.map(({ list, urls }) => ({ url: urls.list, parameters: LIST_PARAMETERS[list].descriptions })), others: [plannerCapability(PUBLIC_URL)], upSince: this.clock.now(), availability: () => this.availability });
     const app = createApp({
-      logger: createLogger('silent'), clock: this.clock, origin: new URL(PUBLIC_URL).origin, cors: { origins }, routers: [uwsRoutes(this.parts), vosi, jobTypeRoutes(new Map([['docker', type]]))],
+      logger: createLogger('silent'), clock: this.clock, origin: new URL(PUBLIC_URL).origin, cors: { origins }, routers: [...lists.map(uwsRoutes), vosi, jobTypeRoutes(types)],
       ...(identify === undefined ? {} : { identify }),
     });
     this.server = createHttpServer(app.callback());
@@ -94,6 +99,7 @@ export class UwsGateway {
   async #close(): Promise<void> {
     this.client.close();
     this.parts.waiting.close();
+    this.compose.waiting.close();
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
   }

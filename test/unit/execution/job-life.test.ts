@@ -6,6 +6,7 @@ import { EngineRefused } from '../../../src/engine/engine.ts';
 import { GatewayError } from '../../../src/errors.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { TestExecution } from '../../support/execution.ts';
+import { imageOf } from '../../support/jobs.ts';
 
 describe('the life of a job', () => {
   let clock: FakeClock;
@@ -26,7 +27,7 @@ describe('the life of a job', () => {
     expect(job.results.map(({ id: name, size, mediaType }) => [name, size, mediaType])).to.deep.equal([
       ['stdout', 6, 'text/plain'], ['stderr', 0, 'text/plain'], ['a/b.txt', 7, 'text/plain'],
     ]);
-    const { content } = await test.execution.service.openResult(id, 'a/b.txt', ANONYMOUS);
+    const { content } = await test.execution.services.docker.openResult(id, 'a/b.txt', ANONYMOUS);
     expect(await text(content)).to.equal('content');
     await test.engine.whenCalled('remove', id);
     expect(test.engine.jobs()).to.deep.equal([]);
@@ -54,7 +55,7 @@ describe('the life of a job', () => {
     const { id, creationTime } = await test.run({ executionDuration: 60 });
     await test.inPhase(id, 'EXECUTING');
     await clock.whenSleepingUntil(creationTime + 60_000);
-    await test.execution.service.change(id, ANONYMOUS, { executionDuration: 30 });
+    await test.execution.services.docker.change(id, ANONYMOUS, { executionDuration: 30 });
     await clock.whenSleepingUntil(creationTime + 30_000);
     test.engine.write(id, 'stdout', 'partial');
     clock.advance(30_001);
@@ -88,7 +89,7 @@ describe('the life of a job', () => {
     const { id } = await test.run();
     await test.inPhase(id, 'EXECUTING');
     test.engine.write(id, 'stdout', 'partial');
-    expect((await test.execution.service.abort(id, ANONYMOUS)).phase).to.equal('ABORTED');
+    expect((await test.execution.services.docker.abort(id, ANONYMOUS)).phase).to.equal('ABORTED');
     const job = await test.until(id, ({ results }) => results.some(({ size }) => size === 7));
     expect(job.phase).to.equal('ABORTED');
     await test.engine.whenCalled('remove', id);
@@ -100,7 +101,7 @@ describe('the life of a job', () => {
       if (step !== 'ensureImage') release();
       const { id } = await test.run();
       await test.engine.whenCalled(step);
-      await test.execution.service.abort(id, ANONYMOUS);
+      await test.execution.services.docker.abort(id, ANONYMOUS);
       release();
       await test.engine.whenCalled('remove', id);
       expect((await test.get(id)).phase).to.equal('ABORTED');
@@ -111,23 +112,23 @@ describe('the life of a job', () => {
   it('keeps a terminal phase, whatever comes later', async () => {
     const { id } = await test.run();
     await test.inPhase(id, 'EXECUTING');
-    await test.execution.service.abort(id, ANONYMOUS);
+    await test.execution.services.docker.abort(id, ANONYMOUS);
     await test.engine.whenCalled('remove', id);
-    expect((await test.execution.service.abort(id, ANONYMOUS)).phase).to.equal('ABORTED');
+    expect((await test.execution.services.docker.abort(id, ANONYMOUS)).phase).to.equal('ABORTED');
     expect((await test.get(id)).phase).to.equal('ABORTED');
   });
 
   it('starts one container, however often and however concurrently it is told to run', async () => {
-    const { id } = await test.execution.service.create('docker', { parameters: [{ name: 'IMAGE', value: 'registry.test/a:1' }], run: false }, ANONYMOUS);
-    await Promise.all(Array.from({ length: 50 }, () => test.execution.service.run(id, ANONYMOUS)));
+    const { id } = await test.execution.services.docker.create({ parameters: [{ name: 'IMAGE', value: 'registry.test/a:1' }], run: false }, ANONYMOUS);
+    await Promise.all(Array.from({ length: 50 }, () => test.execution.services.docker.run(id, ANONYMOUS)));
     await test.inPhase(id, 'EXECUTING');
     expect(test.engine.starts(id)).to.equal(1);
   });
 
   it('ends in ERROR when the policy refuses it at RUN, with the reason', async () => {
-    const { id } = await test.execution.service.create('docker', { parameters: [{ name: 'IMAGE', value: 'registry.test/a:1' }], run: false }, ANONYMOUS);
+    const { id } = await test.execution.services.docker.create({ parameters: [{ name: 'IMAGE', value: 'registry.test/a:1' }], run: false }, ANONYMOUS);
     test.policy.refusal = { code: 'image.not-listed', path: 'image', text: 'no longer listed' };
-    const job = await test.execution.service.run(id, ANONYMOUS);
+    const job = await test.execution.services.docker.run(id, ANONYMOUS);
     expect(job.phase).to.equal('ERROR');
     expect(job.error?.message).to.contain('no longer listed');
   });
@@ -173,12 +174,12 @@ describe('the life of a job', () => {
   it('tells of a tag that has moved, and runs what was judged', async () => {
     const moved = `sha256:${'7'.repeat(64)}` as const;
     await test.stop();
-    test = new TestExecution(clock, { resolveTag: async (reference) => ({ ...(await test.get(id)).task!.image, reference, manifestDigest: moved }) });
+    test = new TestExecution(clock, { resolveTag: async (reference) => ({ ...imageOf(await test.get(id)), reference, manifestDigest: moved }) });
     await test.start();
     const { id } = await test.run();
     const job = await test.inPhase(id, 'EXECUTING');
     expect(job.info.tagMovedTo).to.equal(moved);
-    expect(job.task?.image.manifestDigest).not.to.equal(moved);
+    expect(imageOf(job).manifestDigest).not.to.equal(moved);
   });
 
   it('waits in QUEUED while the engine does not answer, says so, and runs when it does', async () => {
@@ -238,7 +239,7 @@ describe('the life of a job', () => {
   it('is gone for clients at once when deleted, and everything of it soon', async () => {
     const { id } = await test.run();
     await test.inPhase(id, 'EXECUTING');
-    await test.execution.service.delete(id, ANONYMOUS);
+    await test.execution.services.docker.delete(id, ANONYMOUS);
     const error: unknown = await test.get(id).catch((reason: unknown) => reason);
     expect(error).to.have.property('code', 'NotFound');
     await test.engine.whenCalled('remove', id);
@@ -253,7 +254,7 @@ describe('the life of a job', () => {
   it('is destroyed at its instant, running or not', async () => {
     const { id, creationTime } = await test.run();
     await test.inPhase(id, 'EXECUTING');
-    await test.execution.service.change(id, ANONYMOUS, { destruction: creationTime + 4000 });
+    await test.execution.services.docker.change(id, ANONYMOUS, { destruction: creationTime + 4000 });
     await clock.whenSleepingUntil(creationTime + 5000);
     clock.advance(5000);
     await test.engine.whenCalled('remove', id);

@@ -55,7 +55,7 @@ describe('jobs and time', () => {
       await clock.whenSleepingUntil(clock.now() + 60_000);
       clock.step(-HOUR);
       clock.advance(20_000);
-      await test.execution.service.change(id, ANONYMOUS, { executionDuration: 30 });
+      await test.execution.services.docker.change(id, ANONYMOUS, { executionDuration: 30 });
       await clock.whenSleepingUntil(clock.now() + 10_000);
       clock.advance(10_000);
       await test.inPhase(id, 'ABORTED');
@@ -139,7 +139,7 @@ describe('jobs and time', () => {
     await test.start();
     const { id, creationTime } = await test.run();
     await test.inPhase(id, 'EXECUTING');
-    await test.execution.service.change(id, ANONYMOUS, { destruction: creationTime + 4000 });
+    await test.execution.services.docker.change(id, ANONYMOUS, { destruction: creationTime + 4000 });
     await clock.whenSleepingUntil(creationTime + 5000);
     clock.advance(5000);
     const archived = await test.inPhase(id, 'ARCHIVED');

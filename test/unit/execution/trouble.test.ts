@@ -3,7 +3,7 @@ import { ANONYMOUS } from '../../../src/caller.ts';
 import { EngineRefused } from '../../../src/engine/engine.ts';
 import { GatewayError } from '../../../src/errors.ts';
 import { type ResultStore } from '../../../src/store/result-store.ts';
-import { jobWith } from '../../support/jobs.ts';
+import { imageOf, jobWith, PINNED_TASK } from '../../support/jobs.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { TestExecution } from '../../support/execution.ts';
 
@@ -113,8 +113,8 @@ describe('jobs in trouble', () => {
     const poison = jobWith({ phase: 'COMPLETED', destruction: clock.now() + 1000 });
     await test.store.create(poison);
     const signal = new AbortController().signal;
-    await test.engine.ensureImage(poison.task!.image, () => undefined, signal);
-    await test.engine.create(poison.id, poison.task!, signal);
+    await test.engine.ensureImage(imageOf(poison), () => undefined, signal);
+    await test.engine.create(poison.id, PINNED_TASK, signal);
     test.engine.refuseRemoval(poison.id, new EngineRefused('device or resource busy'));
     const [first, doomed] = [await test.run(), jobWith({ phase: 'COMPLETED', destruction: clock.now() + 1000 })];
     await test.store.create(doomed);
@@ -134,7 +134,7 @@ describe('jobs in trouble', () => {
     it('a queued job waits for it and says so, lets others pass, and runs when it answers', async () => {
       test.policy.outage = (task) => (task.image.path.startsWith('away/') ? outage : undefined);
       const waiting = jobWith({ phase: 'QUEUED' });
-      await test.store.create({ ...waiting, task: { ...waiting.task!, image: { ...waiting.task!.image, reference: { domain: 'registry.test', path: 'away/one' } } } });
+      await test.store.create({ ...waiting, task: { ...PINNED_TASK, image: { ...PINNED_TASK.image, reference: { domain: 'registry.test', path: 'away/one' } } } });
       const { id } = await test.run();
       await passesUntil(inPhase(id, 'EXECUTING'));
       const job = await test.store.get(waiting.id);
@@ -145,9 +145,9 @@ describe('jobs in trouble', () => {
     });
 
     it('not for ever: after some minutes the job ends, transient, with the registry\'s name', async () => {
-      const { id } = await test.execution.service.create('docker', { parameters: [{ name: 'IMAGE', value: 'registry.test/a:1' }], run: false }, ANONYMOUS);
+      const { id } = await test.execution.services.docker.create({ parameters: [{ name: 'IMAGE', value: 'registry.test/a:1' }], run: false }, ANONYMOUS);
       test.policy.outage = () => outage;
-      await test.execution.service.run(id, ANONYMOUS);
+      await test.execution.services.docker.run(id, ANONYMOUS);
       await passesUntil(inPhase(id, 'ERROR'));
       expect((await test.get(id)).error).to.deep.equal({ type: 'transient', message: 'registry.test cannot be reached' });
       expect(clock.now() - (await test.get(id)).creationTime).to.be.at.least(60_000);
@@ -212,7 +212,7 @@ describe('jobs in trouble', () => {
     await test.inPhase(id, 'EXECUTING');
     const other = test.another();
     await other.start();
-    await other.execution.service.abort(id, ANONYMOUS);
+    await other.execution.services.docker.abort(id, ANONYMOUS);
     await passesUntil(() => test.engine.jobs().length === 0);
     expect((await test.get(id)).phase).to.equal('ABORTED');
     await other.stop();

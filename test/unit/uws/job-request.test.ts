@@ -7,7 +7,7 @@ const fields = (pairs: Readonly<Record<string, string>>): readonly Field[] => Ob
 
 describe('what a request asks of a job', () => {
   const parse = (body: Readonly<Record<string, string>>, query: Readonly<Record<string, string>> = {}, uploads: Readonly<Record<string, string>> = {}) =>
-    parseJobRequest({ query: fields(query), body: fields(body), uploads: new Map(Object.entries(uploads)) }, CONTROLS);
+    parseJobRequest({ query: fields(query), body: fields(body), uploads: new Map(Object.entries(uploads)) }, CONTROLS, 'docker');
   const refusal = (...given: Parameters<typeof parse>): string => {
     try {
       parse(...given);
@@ -32,7 +32,7 @@ describe('what a request asks of a job', () => {
   });
 
   it('a control that is not taken here is a parameter like others, and unknown', () => {
-    expect(() => parseJobRequest({ query: [], body: fields({ PHASE: 'RUN' }), uploads: new Map() }, ['RUNID'])).to.throw(GatewayError, 'unknown parameter "PHASE"');
+    expect(() => parseJobRequest({ query: [], body: fields({ PHASE: 'RUN' }), uploads: new Map() }, ['RUNID'], 'docker')).to.throw(GatewayError, 'unknown parameter "PHASE"');
   });
 
   it('takes lifetimes as durations', () => {

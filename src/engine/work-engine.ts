@@ -1,0 +1,102 @@
+import type { Readable } from 'node:stream';
+import type { Instant } from '../clock.ts';
+import type { Image } from '../image/image.ts';
+import { isProjectJob, type PinnedWork } from '../task/project.ts';
+import type { ContainerEngine } from './container-engine.ts';
+import type { Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
+import type { ProjectEngine } from './project-engine.ts';
+
+/** An engine for all jobs, out of one for single containers and one for projects. Whose a job is, its id says. */
+export class WorkEngine implements Engine {
+  readonly #containers: ContainerEngine;
+  readonly #projects: ProjectEngine;
+
+  constructor(containers: ContainerEngine, projects: ProjectEngine) {
+    this.#containers = containers;
+    this.#projects = projects;
+  }
+
+  describe(signal?: AbortSignal): Promise<EngineDescription> {
+    return this.#containers.describe(signal);
+  }
+
+  time(signal?: AbortSignal): Promise<Instant> {
+    return this.#containers.time(signal);
+  }
+
+  hasImage(image: Image, signal: AbortSignal): Promise<boolean> {
+    return this.#containers.hasImage(image, signal);
+  }
+
+  ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {
+    return this.#containers.ensureImage(image, onProgress, signal);
+  }
+
+  imageSizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    return this.#containers.imageSizes(signal);
+  }
+
+  removeImage(name: string, signal: AbortSignal): Promise<boolean> {
+    return this.#containers.removeImage(name, signal);
+  }
+
+  async create(jobId: string, work: PinnedWork, signal: AbortSignal): Promise<void> {
+    // of the other kind it would never be found again
+    if ((work.type === 'project') !== isProjectJob(jobId)) throw new Error(`a ${work.type} under the id ${jobId}`);
+    await (work.type === 'project' ? this.#projects.create(jobId, work, signal) : this.#containers.create(jobId, work, signal));
+  }
+
+  start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+    return this.#of(jobId).start(jobId, signal);
+  }
+
+  mayStartAgain(jobId: string): Promise<boolean> {
+    return this.#of(jobId).mayStartAgain(jobId);
+  }
+
+  wait(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+    return this.#of(jobId).wait(jobId, signal);
+  }
+
+  inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined> {
+    return this.#of(jobId).inspect(jobId, signal);
+  }
+
+  stop(jobId: string, graceSeconds: number): Promise<void> {
+    return this.#of(jobId).stop(jobId, graceSeconds);
+  }
+
+  logs(jobId: string, stream: 'stdout' | 'stderr', options: LogOptions): Promise<Readable> {
+    return this.#of(jobId).logs(jobId, stream, options);
+  }
+
+  progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {
+    return this.#of(jobId).progress(jobId, signal);
+  }
+
+  outputs(jobId: string, signal: AbortSignal): AsyncIterable<OutputFile | OutputSkipped> {
+    return this.#of(jobId).outputs(jobId, signal);
+  }
+
+  remove(jobId: string): Promise<void> {
+    return this.#of(jobId).remove(jobId);
+  }
+
+  /** One after the other: an engine counts for one at a time. */
+  async diskUse(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const containers = await this.#containers.diskUse(signal);
+    return new Map([...containers, ...(await this.#projects.diskUse(signal))]);
+  }
+
+  async list(signal?: AbortSignal): Promise<readonly EngineRun[]> {
+    return (await Promise.all([this.#containers.list(signal), this.#projects.list(signal)])).flat();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#containers.close(), this.#projects.close()]);
+  }
+
+  #of(jobId: string): Omit<Engine, 'create' | 'describe' | 'time' | 'hasImage' | 'ensureImage'> {
+    return isProjectJob(jobId) ? this.#projects : this.#containers;
+  }
+}
