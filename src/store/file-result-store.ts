@@ -12,7 +12,8 @@ const PARTIAL = '.partial';
 /** What the system says when a disk, or a share of it, cannot take more. */
 const DISK: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE']);
 
-const JOB_ID = /^[0-9a-f-]{36}$/;
+/** A UUID, that of a project's job with its mark before it. */
+const JOB_ID = /^(?:c-)?[0-9a-f-]{36}$/;
 
 /**
  * Results as files: a folder a job, a file a result, named by the hash of the result's id; so no id, however odd, becomes a

@@ -16,6 +16,7 @@ export interface JobDocument {
   readonly startTime: string | null;
   readonly endTime: string | null;
   readonly results: readonly { readonly id: string; readonly href: string; readonly size: number | null; readonly mimeType: string }[];
+  readonly parameters: Readonly<Record<string, unknown>>;
   readonly errorSummary: { readonly type: string; readonly message: string } | null;
   readonly jobInfo: Readonly<Record<string, unknown>> | null;
 }
@@ -102,27 +103,36 @@ ${settings}`,
 
   /** The engine may still be making what the killed gateway has asked it for: looked at again until nothing is left. */
   async #removeRemains(): Promise<void> {
-    const filters = { label: [`pratique.gateway=${this.gatewayName}`] };
     for (let look = 0; look < 20 && (await this.remains()).length > 0; look += 1) {
-      for (const { Id } of await docker.listContainers({ all: true, filters })) await docker.getContainer(Id).remove({ force: true, v: true }).catch(() => undefined);
-      for (const { Name } of (await docker.listVolumes({ filters })).Volumes) await docker.getVolume(Name).remove().catch(() => undefined);
-      for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove().catch(() => undefined);
+      for (const filters of this.#filters()) {
+        for (const { Id } of await docker.listContainers({ all: true, filters })) await docker.getContainer(Id).remove({ force: true, v: true }).catch(() => undefined);
+        for (const { Name } of (await docker.listVolumes({ filters })).Volumes) await docker.getVolume(Name).remove().catch(() => undefined);
+        for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove().catch(() => undefined);
+        for (const { Id } of await docker.listImages({ filters })) await docker.getImage(Id).remove({ force: true }).catch(() => undefined);
+      }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 
-  /** Containers, volumes and networks of this gateway on the engine. */
+  /** Containers, volumes, networks and images of this gateway on the engine. */
   async remains(): Promise<readonly string[]> {
-    const filters = { label: [`pratique.gateway=${this.gatewayName}`] };
-    const containers = await docker.listContainers({ all: true, filters });
-    const { Volumes } = await docker.listVolumes({ filters });
-    const networks = await docker.listNetworks({ filters });
-    return [...containers.flatMap(({ Names }) => Names), ...Volumes.map(({ Name }) => Name), ...networks.map(({ Name }) => Name)];
+    const found = this.#filters().map(async (filters) => {
+      const containers = await docker.listContainers({ all: true, filters });
+      const { Volumes } = await docker.listVolumes({ filters });
+      const [networks, images] = [await docker.listNetworks({ filters }), await docker.listImages({ filters })];
+      return [...containers.flatMap(({ Names }) => Names), ...[...Volumes, ...networks].map(({ Name }) => Name), ...images.map(({ Id }) => Id)];
+    });
+    return (await Promise.all(found)).flat();
+  }
+
+  /** Of single containers, and of projects. */
+  #filters(): readonly { readonly label: string[] }[] {
+    return [this.gatewayName, `${this.gatewayName}.p`].map((name) => ({ label: [`pratique.gateway=${name}`] }));
   }
 
   /** The URL of a new job. Throws where none was made. */
-  async submit(parameters: Readonly<Record<string, string>>): Promise<string> {
-    const response = await this.post('/uws/docker', parameters);
+  async submit(parameters: Readonly<Record<string, string>>, list = 'docker'): Promise<string> {
+    const response = await this.post(`/uws/${list}`, parameters);
     const job = response.headers.get('location');
     if (response.status !== 303 || job === null) throw new Error(`no job: ${String(response.status)} ${await response.text()}`);
     return job;
