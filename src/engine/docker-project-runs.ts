@@ -61,6 +61,14 @@ export class ProjectRuns {
     return { runs, lost: runs.length < (runs[0]?.plan.of ?? 0) };
   }
 
+  /** Sees to it that containers which have not been started never are. */
+  async hold(runs: readonly ServiceRun[]): Promise<void> {
+    await Promise.all(runs.filter(({ held, run }) => run.state === 'created' && !held).map(async ({ container }) => {
+      const { Name: name } = (await this.container(container)) ?? {};
+      if (name !== undefined && !name.endsWith(HELD)) await this.#calls.ask('POST', `/containers/${container}/rename`, { query: { name: `${name.replace(/^\//, '')}${HELD}` }, accept: [NOT_FOUND, CONFLICT] });
+    }));
+  }
+
   async container(name: string, signal?: AbortSignal): Promise<InspectedContainer | undefined> {
     const { body } = await this.#calls.ask('GET', `/containers/${name}/json`, { accept: [NOT_FOUND], signal });
     return body === undefined ? undefined : parseContainer(body);
@@ -105,6 +113,9 @@ export class ProjectRuns {
   }
 }
 
+/** What the name of a container ends in that is not to be started any more: a name can be changed, a label cannot. */
+const HELD = '.held';
+
 function runOfService(jobId: string, container: InspectedContainer): ServiceRun {
   const found = parse(labels, (container.Config as { Labels?: unknown }).Labels);
   const health = container.State.Health?.Status;
@@ -112,6 +123,7 @@ function runOfService(jobId: string, container: InspectedContainer): ServiceRun 
     container: container.Id,
     plan: parse(planSchema, JSON.parse(found[SERVICE_LABELS.plan] ?? '{}')),
     run: runOf(jobId, container),
+    held: container.Name.endsWith(HELD),
     ...(health === undefined || health === 'none' ? {} : { health }),
   };
 }

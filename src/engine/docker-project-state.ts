@@ -7,6 +7,8 @@ export interface ServiceRun {
   readonly container: string;
   readonly plan: ContainerPlan;
   readonly run: EngineRun;
+  /** Somebody has stopped the project before this one was started: it never will be. */
+  readonly held: boolean;
   /** Absent = has no health check. */
   readonly health?: string;
 }
@@ -31,7 +33,7 @@ type Standing = 'met' | 'waits' | 'never';
 export function projectState(containers: readonly ServiceRun[]): ProjectState {
   const running = containers.filter(({ run }) => run.state === 'running');
   const failed = containers.find(({ run }) => run.state === 'exited' && run.startedAt === undefined);
-  const waiting = containers.filter(({ run }) => run.state === 'created').map((one) => ({ one, needs: one.plan.needs.map((need) => ({ ...need, standing: standingOf(need, containers) })) }));
+  const waiting = containers.filter(({ held, run }) => run.state === 'created' && !held).map((one) => ({ one, needs: one.plan.needs.map((need) => ({ ...need, standing: standingOf(need, containers) })) }));
   const hopeless = waiting.flatMap(({ one, needs }) => needs.filter(({ standing }) => standing === 'never').map((need) => ({ one, need })))[0];
   const main = containers.filter(({ plan }) => plan.main);
   const ready = waiting.filter(({ needs }) => needs.every(({ standing }) => standing === 'met')).map(({ one }) => one);
@@ -45,15 +47,14 @@ export function projectState(containers: readonly ServiceRun[]): ProjectState {
   return common;
 }
 
-/** The run of the whole job, as of one container; `exited` only when nothing runs any more. */
+/** The run of the whole job, as of one container; `exited` only when nothing runs any more, nor ever will. */
 export function jobRun(jobId: string, containers: readonly ServiceRun[]): EngineRun {
   const starts = containers.flatMap(({ run }) => run.startedAt ?? []);
   const startedAt = starts.length === 0 ? {} : { startedAt: Math.min(...starts) };
-  const { exit, running, ready } = projectState(containers);
-  if (exit === undefined && running.length === 0 && starts.length === 0) return { jobId, state: 'created' };
-  // stopped between two services: nothing will start by itself
-  const stopped = running.length === 0 && exit === undefined && ready.length > 0;
-  if ((exit === undefined && !stopped) || running.length > 0) return { jobId, state: 'running', ...startedAt };
+  const { exit, running } = projectState(containers);
+  if (containers.every(({ run }) => run.state === 'created')) return { jobId, state: 'created' };
+  // also between two services, when nothing runs at this moment
+  if (exit === undefined || running.length > 0) return { jobId, state: 'running', ...startedAt };
   const main = containers.filter(({ plan, run }) => plan.main && run.state === 'exited');
   const ends = (main.length > 0 ? main : containers).flatMap(({ run }) => run.finishedAt ?? []);
   return {
@@ -61,7 +62,7 @@ export function jobRun(jobId: string, containers: readonly ServiceRun[]): Engine
     state: 'exited',
     ...startedAt,
     ...(ends.length === 0 ? {} : { finishedAt: Math.max(...ends) }),
-    exit: exit ?? failure('the project was stopped before all of its services had started'),
+    exit,
   };
 }
 

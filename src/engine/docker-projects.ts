@@ -27,6 +27,8 @@ const NOT_MODIFIED = 304;
 const NOT_FOUND = 404;
 /** A wait is asked again after this many milliseconds, so that a connection that died silently is noticed. */
 const WAIT_SLICE = 300_000;
+/** Looks at what still runs of a project that is being stopped. */
+const STOP_ROUNDS = 3;
 /** Between two looks at what only tells when it is asked: a health check's outcome, a container that has yet to start (milliseconds). */
 const LOOK = 300;
 
@@ -98,7 +100,7 @@ export class DockerProjects implements ProjectEngine {
   }
 
   async inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined> {
-    const { runs, lost } = await translatedCalls('show the project', () => this.#runs.found(jobId, this.#names(jobId), signal));
+    const { lost, runs } = await translatedCalls('show the project', () => this.#runs.found(jobId, this.#names(jobId), signal));
     if (runs.length === 0) return undefined;
     if (!lost) return jobRun(jobId, runs);
     // Made in part, to be completed; or it has lost a container: then nobody can know how it ended, as if there were none.
@@ -116,8 +118,14 @@ export class DockerProjects implements ProjectEngine {
 
   async stop(jobId: string, graceSeconds: number): Promise<void> {
     await translatedCalls('stop the project', async () => {
-      const runs = await this.#runs.of(jobId, this.#names(jobId));
-      await this.#stopAll(runs.filter(({ run }) => run.state === 'running'), graceSeconds);
+      const names = this.#names(jobId);
+      await this.#runs.hold((await this.#runs.found(jobId, names)).runs);
+      // somebody may have been starting one at this moment
+      for (let round = 1; round <= STOP_ROUNDS; round += 1) {
+        const running = (await this.#runs.found(jobId, names)).runs.filter(({ run }) => run.state === 'running');
+        if (running.length === 0) return;
+        await this.#stopAll(running, graceSeconds);
+      }
     });
   }
 

@@ -1,14 +1,17 @@
 import { expect } from 'chai';
+import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { EngineRefused } from '../../src/engine/engine.ts';
 import { buildImage } from '../support/oci-image.ts';
 import { ComposeWorld } from './compose-world.ts';
 
 const IMAGE = 'registry.example.org/shell';
 const sh = (script: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({ image: IMAGE, command: ['sh', '-c', script.replaceAll('$', () => '$$')], ...more });
+const docker = async (...words: readonly string[]): Promise<string> => (await promisify(execFile)('docker', words)).stdout.trim();
 const STAYS = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
 /** A server that says one thing to everybody who connects. */
 const SERVES = 'while :; do echo served | nc -l -p 8080; done';
@@ -188,16 +191,27 @@ describe('projects on the real engine', function () {
     const jobId = await world.create(project);
     await world.projects.create(jobId, project, signal);
     await world.projects.start(jobId, signal);
-    const other = await ComposeWorld.start();
-    const successor = Object.assign(Object.create(Object.getPrototypeOf(world.projects) as object) as object, world.projects);
-    expect(successor).not.to.equal(undefined);
-    expect((await world.projects.list()).map(({ jobId: id, state }) => `${id} ${state}`)).to.deep.equal([`${jobId} running`]);
-    expect(await other.projects.list()).to.deep.equal([]);
-    const ended = await world.projects.wait(jobId, signal);
+    const successor = world.successor();
+    expect((await successor.list()).map(({ jobId: id, state }) => `${id} ${state}`)).to.deep.equal([`${jobId} running`]);
+    // between two services, when nothing runs, it is not over either
+    while ((await docker('ps', '-q', '--filter', `label=pratique.job=${jobId}`)) !== '') await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await world.projects.inspect(jobId)).to.include({ state: 'running' });
+    const ended = await successor.wait(jobId, signal);
     expect((await world.story(jobId, ended)).stdout).to.equal('setup | set up\nweb | web\n');
     expect((await world.projects.wait(jobId, signal)).exit?.code).to.equal(0);
     await world.projects.remove(jobId);
-    await other.stop();
+    await successor.close();
+  });
+
+  it('is not brought up further once it was stopped between two services', async () => {
+    const project = await world.judge({ services: { setup: sh('true'), web: sh('echo web', { depends_on: ['setup'] }) } });
+    const jobId = await world.create(project);
+    await world.projects.start(jobId, signal);
+    await world.projects.stop(jobId, 1);
+    expect(await world.projects.inspect(jobId)).to.deep.include({ state: 'exited' }).and.have.nested.property('exit.error').that.contains('was stopped');
+    expect((await world.projects.wait(jobId, signal)).exit?.error).to.contain('was stopped');
+    expect((await world.story(jobId, { jobId, state: 'exited' })).stdout).to.equal('');
+    await world.projects.remove(jobId);
   });
 
   it('shows the words of its services as they are written, also of one that has yet to start', async () => {

@@ -35,15 +35,21 @@ export class ComposeWorld {
   image!: Image;
   #jobs = 0;
 
-  private constructor(docker: DockerWorld, projects: DockerProjects) {
+  readonly #settings: Record<string, unknown>;
+
+  private constructor(docker: DockerWorld, settings: Record<string, unknown>) {
     this.docker = docker;
-    this.projects = projects;
+    this.#settings = settings;
+    this.projects = this.successor();
   }
 
   static async start(settings: Record<string, unknown> = {}): Promise<ComposeWorld> {
-    const docker = await DockerWorld.start(settings);
-    const projects = new DockerProjects({ config: engineSchema.parse(settings), gateway: docker.gateway, clock: new SystemClock(), environment: process.env });
-    return new ComposeWorld(docker, projects);
+    return new ComposeWorld(await DockerWorld.start(settings), settings);
+  }
+
+  /** As another process of the same gateway has it. To be closed. */
+  successor(): DockerProjects {
+    return new DockerProjects({ config: engineSchema.parse(this.#settings), gateway: this.docker.gateway, clock: new SystemClock(), environment: process.env });
   }
 
   newJob(): string {
