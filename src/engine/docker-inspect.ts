@@ -37,6 +37,7 @@ export type InspectedImage = z.output<typeof imageSchema>;
 
 const containerSchema = z.object({
   Id: z.string(),
+  Name: z.string(),
   Image: z.string(),
   Name: text,
   Path: text,
