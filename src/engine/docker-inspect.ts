@@ -39,7 +39,6 @@ const containerSchema = z.object({
   Id: z.string(),
   Name: z.string(),
   Image: z.string(),
-  Name: text,
   Path: text,
   Args: words,
   AppArmorProfile: text,

@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache';
 import type { Caller } from '../caller.ts';
 import type { EarlierDecision } from '../task/decision.ts';
 import type { Task } from '../task/task.ts';
-import type { Decisions, Door, Policy } from './policy.ts';
-import type { Reason, Verdict } from './verdict.ts';
+import type { Decisions, Door, Policy, ProjectPolicy, ProjectQuestion } from './policy.ts';
+import type { ProjectVerdict, Reason, Verdict } from './verdict.ts';
 
 /** Answers that are remembered: hours of a busy portal. */
 const REMEMBERED = 10_000;
@@ -14,11 +14,11 @@ interface Remembered {
 }
 
 /** A judge that remembers to whom it said yes, in this process's memory and for as long as there is room: a question leaves no other trace. */
-export class DecisionMemory implements Policy, Decisions {
-  readonly #judge: Policy;
+export class DecisionMemory implements Policy, ProjectPolicy, Decisions {
+  readonly #judge: Policy & ProjectPolicy;
   readonly #given = new LRUCache<string, Remembered>({ max: REMEMBERED });
 
-  constructor(judge: Policy) {
+  constructor(judge: Policy & ProjectPolicy) {
     this.#judge = judge;
   }
 
@@ -28,6 +28,10 @@ export class DecisionMemory implements Policy, Decisions {
     const { id, policy, rule } = verdict.decision;
     this.#given.set(id, { caller: caller.id, known: { policy, rule, manifest: verdict.task.image.manifestDigest } });
     return verdict;
+  }
+
+  evaluateProject(question: ProjectQuestion, caller: Caller, signal: AbortSignal, door?: Door): Promise<ProjectVerdict> {
+    return this.#judge.evaluateProject(question, caller, signal, door);
   }
 
   general(caller: Caller): readonly Reason[] {
