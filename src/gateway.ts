@@ -21,6 +21,8 @@ import { createIdentity, type Identity } from './identity/create-identity.ts';
 import { linkKey, SignedLinks } from './identity/signed-links.ts';
 import type { Logger } from './logger.ts';
 import { ruleNeeds, siteDefaults, siteOffer, siteResources } from './site-offer.ts';
+import type { ComposeFetch } from './planner/compose-platform.ts';
+import { httpComposeFile } from './planner/http-compose-file.ts';
 import { httpPeer } from './planner/http-peer.ts';
 import { httpProbe } from './planner/http-probe.ts';
 import { plannerApi } from './planner/planner-api.ts';
@@ -165,6 +167,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
         logger,
         config: config.planner,
         jobList: new JobUrls(config.baseUrl, 'docker').list,
+        ...(config.planner.compose ? { compose: { policy: judge, jobList: new JobUrls(config.baseUrl, 'compose').list, ...fetchedFiles(config, fetch) } } : {}),
         bodyLimit: BODY_LIMIT,
         moment: 1000,
         site: () => siteResources(config, site),
@@ -235,6 +238,11 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
 /** Documents of registries outlive the process in the data folder, unless the configuration names another place. */
 function withCache({ data, registries, registryClient }: Config): RegistriesConfig {
   return { registries, registryClient: { ...registryClient, cacheDirectory: registryClient.cacheDirectory ?? join(data, 'registry') } };
+}
+
+/** How compose files are had that a question names by URL, where there are hosts from which they may be. */
+function fetchedFiles({ planner }: Config, fetch: UntrustedFetch): { readonly fetchFile?: ComposeFetch } {
+  return planner.composeHosts.length === 0 ? {} : { fetchFile: httpComposeFile(fetch, planner.composeHosts) };
 }
 
 /** Says what the engine lacks, as soon as it answers; without an engine the gateway serves all the same. */

@@ -96,7 +96,7 @@ export class WorkEngine implements Engine {
     await Promise.all([this.#containers.close(), this.#projects.close()]);
   }
 
-  #of(jobId: string): Omit<Engine, 'create' | 'describe' | 'time' | 'hasImage' | 'ensureImage'> {
+  #of(jobId: string): Omit<ProjectEngine, 'create'> {
     return isProjectJob(jobId) ? this.#projects : this.#containers;
   }
 }

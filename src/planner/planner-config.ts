@@ -122,9 +122,10 @@ export const plannerSchema = z
     data: z.array(dataRule).max(1000).default([]).meta({ description: "Data that this gateway's own jobs can read. Without it, a task that needs data is refused." }),
     peers: z.array(peer).max(50).default([]),
     record: record.optional(),
+    compose: z.boolean().default(true).meta({ description: 'Whether /accepts offers the list of compose jobs: for compose files, and beside docker-uws for containers.' }),
     composeHosts: z.array(composeHost).max(100).default([]).meta({ description: 'Where compose files may be that a question names by URL (note, section 4.2); redirects included. Without it nothing is fetched.' }),
   })
-  .default({ standAlone: false, services: [], data: [], peers: [], composeHosts: [] })
+  .default({ standAlone: false, services: [], data: [], peers: [], compose: true, composeHosts: [] })
   .meta({ description: 'The Execution Planner.' });
 
 export type PlannerConfig = z.output<typeof plannerSchema>;

@@ -5,8 +5,7 @@ import { Site } from '../support/site.ts';
 
 interface Answer {
   readonly reponseword: string;
-  readonly servicetype?: string;
-  readonly serviceinfo?: { readonly endpoint: string; readonly parameters?: Readonly<Record<string, string>> };
+  readonly interfaces?: readonly { readonly servicetype: string; readonly serviceinfo: { readonly endpoint: string; readonly parameters?: Readonly<Record<string, string>> } }[];
   readonly reponseinfo?: { readonly reasons: readonly { readonly code: string; readonly path: string; readonly text: string }[] };
 }
 
@@ -27,8 +26,8 @@ describe('the gateway, end to end on a real engine and a real registry', () => {
 
   it('says yes to an image on the approved base, and no with the reason to a look-alike and to a name that is not listed', async () => {
     const yes = await accepts(await site.push('derived', 'true'));
-    expect(yes).to.include({ reponseword: 'YES', servicetype: 'uri://docker-uws' });
-    expect(yes.serviceinfo?.endpoint).to.equal(`${site.url}/uws/docker`);
+    expect(yes.reponseword).to.equal('YES');
+    expect(yes.interfaces?.map(({ servicetype, serviceinfo }) => `${servicetype} ${serviceinfo.endpoint}`)).to.deep.equal([`uri://docker-uws ${site.url}/uws/docker`, `uri://compose-uws ${site.url}/uws/compose`]);
     const other = await buildImage({ base: 'scratch', files: { '/other': 'base' } });
     const no = await accepts(await site.push('look-alike', 'true', '1', { base: other }));
     expect(no.reponseword).to.equal('NO');
@@ -89,11 +88,11 @@ describe('the gateway, end to end on a real engine and a real registry', () => {
 
     it('between YES and RUN: the parameters of the YES name the digest that was judged', async () => {
       const image = await site.push('moving-on', 'echo first');
-      const { serviceinfo } = await accepts(image);
+      const [first] = (await accepts(image)).interfaces ?? [];
       await site.push('moving-on', 'echo second');
-      const url = await site.submit({ ...serviceinfo?.parameters, PHASE: 'RUN' });
+      const url = await site.submit({ ...first?.serviceinfo.parameters, PHASE: 'RUN' });
       const job = await site.ended(url);
-      expect(await site.result(url, 'stdout'), JSON.stringify(serviceinfo)).to.equal('first\n');
+      expect(await site.result(url, 'stdout'), JSON.stringify(first)).to.equal('first\n');
       expect(JSON.stringify(job.jobInfo)).to.match(/tagMovedTo.*sha256/);
     });
   });

@@ -6,8 +6,8 @@ const paths = (config: unknown): readonly string[] => (plannerSchema.safeParse(c
 
 describe('planner configuration', () => {
   it('may be absent', () => {
-    expect(plannerSchema.parse(undefined)).to.deep.equal({ standAlone: false, services: [], data: [], peers: [], composeHosts: [] });
-    expect(plannerSchema.parse({})).to.deep.equal({ standAlone: false, services: [], data: [], peers: [], composeHosts: [] });
+    expect(plannerSchema.parse(undefined)).to.deep.equal({ standAlone: false, services: [], data: [], peers: [], compose: true, composeHosts: [] });
+    expect(plannerSchema.parse({})).to.deep.equal({ standAlone: false, services: [], data: [], peers: [], compose: true, composeHosts: [] });
   });
 
   it('reads sizes and times', () => {
