@@ -37,7 +37,7 @@ export type InspectedImage = z.output<typeof imageSchema>;
 
 const containerSchema = z.object({
   Id: z.string(),
-  Name: z.string(),
+  Name: text,
   Image: z.string(),
   Path: text,
   Args: words,
