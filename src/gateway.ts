@@ -18,7 +18,8 @@ import { openApiDocument, openApiRoutes } from './http/openapi.ts';
 import { trustedProxies } from './http/client-address.ts';
 import { listen } from './http/listening.ts';
 import { createIdentity, type Identity } from './identity/create-identity.ts';
-import { linkKey, SignedLinks } from './identity/signed-links.ts';
+import { siteKey, SignedLinks } from './identity/signed-links.ts';
+import { SecretBox } from './job/secret-box.ts';
 import type { Logger } from './logger.ts';
 import { ruleNeeds, siteDefaults, siteOffer, siteResources } from './site-offer.ts';
 import type { ComposeFetch } from './planner/compose-platform.ts';
@@ -117,6 +118,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     engine,
     policy: judge,
     decisions: judge,
+    secrets: new SecretBox(await siteKey(join(config.data, 'secret-key'))),
     admission: quotas,
     mayStart: runningLimits(config.quotas),
     clock,
@@ -132,7 +134,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     resolveTag: async (reference, signal) => registry.resolve(reference, await facts.platform(signal), signal),
   });
   const progress = new JobProgress({ store, engine, clock });
-  const links = new SignedLinks(await linkKey(join(config.data, 'link-key')));
+  const links = new SignedLinks(await siteKey(join(config.data, 'link-key')));
   const lists = (['docker', 'compose'] as const).map((list) => uwsParts({
     list,
     baseUrl: config.baseUrl,

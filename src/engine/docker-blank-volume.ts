@@ -60,6 +60,11 @@ export class BlankVolume {
     }
   }
 
+  /** The id of an image in which nothing can run. Throws EngineRefused or EngineUnavailable. */
+  image(): Promise<string> {
+    return this.#present();
+  }
+
   /** Removes what `prepare` left behind beside the volume. */
   async tidy(names: DockerNames): Promise<void> {
     await this.#calls.ask('DELETE', `/containers/${names.blank}`, { query: { force: true }, accept: [NO_SUCH, CONFLICT] });

@@ -12,6 +12,8 @@ export interface CallOptions {
   readonly body?: object;
   /** Sent as application/x-tar. */
   readonly tar?: Buffer;
+  /** The same as a stream, sent as it comes. */
+  readonly content?: Readable;
   /** Statuses beside 2xx that are an answer and no error. */
   readonly accept?: readonly number[];
   /** Milliseconds until the answer (of `open`: its head) must be there; default: the configured one. 0 = for ever. */
@@ -105,7 +107,8 @@ export class DockerCalls {
   }
 
   #dial(method: Method, path: string, options: CallOptions, signal: AbortSignal, isStream: boolean): Promise<unknown> {
-    const { query, body, tar, credentials } = options;
+    const { query, body, credentials } = options;
+    const tar = options.tar ?? options.content;
     return new Promise((resolve, reject) => {
       this.#modem.dial(
         {

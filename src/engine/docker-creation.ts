@@ -7,7 +7,7 @@ import { DockerStatusError } from './docker-errors.ts';
 import type { DockerImages } from './docker-images.ts';
 import { parseContainer, parseCreated } from './docker-inspect.ts';
 import type { JobNetworks } from './docker-job-network.ts';
-import type { DockerNames } from './docker-names.ts';
+import type { JobNames } from './docker-names.ts';
 import { containerDifferences, seriousWarnings } from './docker-verify-container.ts';
 import type { EngineConfig } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
@@ -35,13 +35,13 @@ export class ContainerCreation {
   }
 
   /** Done already = done. `imageId`: the engine's id of the verified image. Throws EngineRefused; then nothing is left. */
-  async create(jobId: string, task: PinnedTask, names: DockerNames, imageId: string): Promise<void> {
+  async create(jobId: string, task: PinnedTask, names: JobNames, imageId: string, secrets: boolean): Promise<void> {
     const { blank, calls, config, gateway, images, networks } = this.#parts;
     let ours = false;
     try {
       const profile = task.relaxed?.network;
       const network = profile === undefined ? undefined : await networks.prepare(jobId, names, profile);
-      const options = containerOptions(names, gateway, jobId, task, imageId, config, network);
+      const options = containerOptions(names, gateway, jobId, task, imageId, config, network, secrets ? names : undefined);
       // At once, for neither waits for the other: an empty volume is prepared whoever has made it.
       const [prepared, created] = await Promise.allSettled([
         blank.prepare(jobId, names, outputQuota(config)),
@@ -63,20 +63,20 @@ export class ContainerCreation {
     }
   }
 
-  async #mustBeAsAsked(names: DockerNames, options: ContainerOptions, warnings: readonly string[]): Promise<void> {
+  async #mustBeAsAsked(names: JobNames, options: ContainerOptions, warnings: readonly string[]): Promise<void> {
     const { calls, config } = this.#parts;
     const noSwap = config.hostHasNoSwap;
     const serious = seriousWarnings(warnings, noSwap);
     if (serious.length > 0) throw new EngineRefused(`the engine cannot hold the container to what was asked: ${serious.join('; ')}`);
     const { body } = await calls.ask('GET', `/containers/${names.container}/json`, { accept: [NOT_FOUND] });
     if (body === undefined) throw new EngineRefused('the container was gone as soon as it was created', { temporary: true });
-    const differences = containerDifferences(options, names, parseContainer(body), noSwap);
+    const differences = containerDifferences(options, parseContainer(body), noSwap);
     if (config.outputQuota && !(await isHeldTo(config.outputBytes, calls, names.output))) differences.push('Volume.Options.size');
     if (differences.length > 0) throw new EngineRefused(`the engine's container is not the one that was asked for: ${differences.join(', ')}`);
   }
 
   /** Removes what this creation made. A container that was there before keeps itself and, being in use, its volume and network. */
-  async #undo(jobId: string, names: DockerNames, ours: boolean): Promise<void> {
+  async #undo(jobId: string, names: JobNames, ours: boolean): Promise<void> {
     const { blank, calls, networks, remove } = this.#parts;
     if (ours) return remove(jobId);
     await blank.tidy(names);

@@ -16,7 +16,8 @@ import { DockerImages } from './docker-images.ts';
 import { JobNetworks } from './docker-job-network.ts';
 import { jobsOf } from './docker-jobs.ts';
 import { demultiplexed } from './docker-logs.ts';
-import { namesOf, type DockerNames } from './docker-names.ts';
+import { namesOf, type JobNames } from './docker-names.ts';
+import { SecretDelivery } from './docker-secrets.ts';
 import { outputFiles } from './docker-output.ts';
 import { progressOf } from './docker-progress.ts';
 import { type DockerPreflight, preflightRefusal } from './docker-preflight.ts';
@@ -25,7 +26,7 @@ import type { EngineConfig } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
 import { relaxationRefusal } from './rule-needs.ts';
 import type { ContainerEngine } from './container-engine.ts';
-import type { EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
+import type { CreateOptions, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
 
 export interface DockerEngineOptions {
   readonly config: EngineConfig;
@@ -59,6 +60,7 @@ export class DockerEngine implements ContainerEngine {
   readonly #images: DockerImages;
   readonly #networks: JobNetworks;
   readonly #creation: ContainerCreation;
+  readonly #secrets: SecretDelivery;
   readonly #preflight: DockerPreflight | undefined;
   readonly #tidying = new Map<string, Promise<void>>();
   readonly #starting = new Map<string, Promise<EngineRun>>();
@@ -75,6 +77,7 @@ export class DockerEngine implements ContainerEngine {
     this.#networks = new JobNetworks(this.#calls, options.gateway, options.config.networks);
     const parts = { calls: this.#calls, blank: this.#blank, images: this.#images, networks: this.#networks };
     this.#creation = new ContainerCreation({ ...parts, config: options.config, gateway: options.gateway, remove: (jobId) => this.remove(jobId) });
+    this.#secrets = new SecretDelivery(this.#calls, this.#blank, options.gateway, options.clock);
     this.#preflight = options.preflight;
   }
 
@@ -106,20 +109,20 @@ export class DockerEngine implements ContainerEngine {
     return translated('remove the image', () => this.#images.remove(name, signal));
   }
 
-  async create(jobId: string, task: PinnedTask, signal: AbortSignal): Promise<void> {
+  async create(jobId: string, task: PinnedTask, signal: AbortSignal, options: CreateOptions = { secrets: false }): Promise<void> {
     const names = namesOf(this.#gateway, jobId);
     await this.#refuseLacking(signal, task);
     const imageId = await translated('show the image', () => this.#images.verifiedId(task.image, signal));
     signal.throwIfAborted();
     // From here on no signal: what has begun on the engine goes on there, and must be known to be there.
-    await translated('create the container', () => this.#creation.create(jobId, task, names, imageId));
+    await translated('create the container', () => this.#creation.create(jobId, task, names, imageId, options.secrets));
   }
 
-  async start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+  async start(jobId: string, signal: AbortSignal, secrets: ReadonlyMap<string, string> = new Map()): Promise<EngineRun> {
     signal.throwIfAborted();
     const begun = this.#starting.get(jobId);
     if (begun) return begun;
-    const starting = translated('start the container', () => this.#start(jobId)).finally(() => this.#starting.delete(jobId));
+    const starting = translated('start the container', () => this.#start(jobId, secrets)).finally(() => this.#starting.delete(jobId));
     this.#starting.set(jobId, starting);
     return starting;
   }
@@ -206,6 +209,8 @@ export class DockerEngine implements ContainerEngine {
       // Somebody else is removing it at this moment.
       if (status === CONFLICT) await this.#calls.ask('POST', `/containers/${names.container}/wait`, { query: { condition: 'removed' }, accept: [NOT_FOUND] });
       await this.#networks.remove(names);
+      await this.#secrets.tidy(names);
+      await this.#calls.ask('DELETE', `/volumes/${names.secrets}`, { accept: [NOT_FOUND] });
       const volume = `/volumes/${names.output}`;
       const removed = await this.#calls.ask('DELETE', volume, { accept: [NOT_FOUND, CONFLICT] });
       if (removed.status !== CONFLICT) return;
@@ -240,12 +245,12 @@ export class DockerEngine implements ContainerEngine {
   }
 
   /** While the job runs, when nobody waits; only a removal does, and what failed here is done there. */
-  #tidyMeanwhile(jobId: string, names: DockerNames): void {
+  #tidyMeanwhile(jobId: string, names: JobNames): void {
     const tidying = this.#blank.tidy(names).catch(() => undefined).finally(() => this.#tidying.delete(jobId));
     this.#tidying.set(jobId, tidying);
   }
 
-  async #start(jobId: string): Promise<EngineRun> {
+  async #start(jobId: string, secrets: ReadonlyMap<string, string>): Promise<EngineRun> {
     const names = namesOf(this.#gateway, jobId);
     const { container } = names;
     const made = await this.#container(container);
@@ -254,16 +259,21 @@ export class DockerEngine implements ContainerEngine {
     if (neverRan(before)) throw couldNotStart(`the engine could not start the container: ${before.exit?.error ?? ''}`);
     if (before.state !== 'created') return before;
     if (made.HostConfig['NetworkMode'] !== 'none') await this.#networks.check(names);
+    const start = (): Promise<void> => this.#startNow(container);
+    await (secrets.size === 0 ? start() : this.#secrets.during(jobId, names, String(made.Config['User']), secrets, start));
+    this.#tidyMeanwhile(jobId, names);
+    return this.#run(jobId, container);
+  }
+
+  async #startNow(container: string): Promise<void> {
     await this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] }).catch((error: unknown) => {
       // The engine keeps its reason with the container and will not be asked again: this is final, whatever the status.
       if (error instanceof DockerStatusError) throw couldNotStart(refusal('start the container', error).message, error);
       throw error;
     });
-    this.#tidyMeanwhile(jobId, names);
-    return this.#run(jobId, container);
   }
 
-  async #waitOnce(names: DockerNames, signal: AbortSignal): Promise<{ readonly status: number }> {
+  async #waitOnce(names: JobNames, signal: AbortSignal): Promise<{ readonly status: number }> {
     try {
       return await this.#calls.ask('POST', `/containers/${names.container}/wait`, {
         query: { condition: 'not-running' }, accept: [NOT_FOUND], within: WAIT_SLICE, signal,

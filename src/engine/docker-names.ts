@@ -8,6 +8,12 @@ export interface DockerNames {
   readonly output: string;
 }
 
+/** The same of a job that is one container. */
+export interface JobNames extends DockerNames {
+  /** The volume in memory for secrets, and the container that is never started and only brings them there. */
+  readonly secrets: string;
+}
+
 export const LABELS = {
   gateway: 'pratique.gateway',
   job: 'pratique.job',
@@ -17,9 +23,10 @@ export const LABELS = {
 } as const;
 
 /** The last four are of projects: docker-project-names.ts. */
-export type Role = 'job' | 'blank' | 'output' | 'service' | 'files' | 'network' | 'volume';
+export type Role = 'job' | 'blank' | 'output' | 'service' | 'files' | 'secrets' | 'network' | 'volume';
 
 const OUTPUT = '.output';
+const SECRETS = '.secrets';
 
 /** No dot: it separates the parts of a name, so that gateway `a` with job `b-c` and gateway `a-b` with job `c` stay two. */
 const JOB_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
@@ -30,10 +37,10 @@ export function isJobId(text: string): boolean {
 }
 
 /** The names of a job's things, derived from gateway and job id alone. Throws EngineRefused for an id no name can hold. */
-export function namesOf(gateway: string, jobId: string): DockerNames {
+export function namesOf(gateway: string, jobId: string): JobNames {
   if (!isJobId(jobId)) throw new EngineRefused('the job id cannot name a container');
   const container = `${namePrefix(gateway)}${jobId}`;
-  return { container, blank: `${container}.blank`, output: `${container}${OUTPUT}` };
+  return { container, blank: `${container}.blank`, output: `${container}${OUTPUT}`, secrets: `${container}${SECRETS}` };
 }
 
 /** The network of a job that has one of its own. */
@@ -46,10 +53,11 @@ export function namePrefix(gateway: string): string {
   return `pratique-${gateway}.`;
 }
 
-/** The job whose output volume has this name, if it is one of the gateway's. */
+/** The job whose volume, for output or secrets, has this name, if it is one of the gateway's. */
 export function jobOfVolume(gateway: string, name: string): string | undefined {
   const prefix = namePrefix(gateway);
-  return name.startsWith(prefix) && name.endsWith(OUTPUT) ? name.slice(prefix.length, -OUTPUT.length) : undefined;
+  const suffix = [OUTPUT, SECRETS].find((each) => name.endsWith(each));
+  return name.startsWith(prefix) && suffix !== undefined ? name.slice(prefix.length, -suffix.length) : undefined;
 }
 
 /** The labels by which a job's things are found again. */

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ContainerOptions } from './docker-container-options.ts';
 import { cleaned } from './docker-errors.ts';
 import type { InspectedContainer } from './docker-inspect.ts';
-import type { DockerNames } from './docker-names.ts';
 
 type Value = unknown;
 
@@ -27,9 +26,9 @@ const CONFIG_MAY_HOLD = new Set(['ExposedPorts', 'Volumes', 'OnBuild', 'Shell'])
  * nothing. Whatever was not asked for must be absent: a new member that an engine fills by itself is a difference.
  * `noSwap`: the host has no swap, so an engine that cannot limit it need not.
  */
-export function containerDifferences(asked: ContainerOptions, names: DockerNames, made: InspectedContainer, noSwap: boolean): string[] {
+export function containerDifferences(asked: ContainerOptions, made: InspectedContainer, noSwap: boolean): string[] {
   const checks: readonly (readonly [path: string, holds: boolean])[] = [
-    ['Mounts', onlyOutput(made.Mounts, names.output)],
+    ['Mounts', onlyOurs(asked, made.Mounts)],
     ['NetworkSettings.Networks', (made.NetworkSettings?.Networks ?? []).every((network) => network === asked.HostConfig['NetworkMode'])],
   ];
   return [...optionDifferences(asked, made, noSwap), ...checks.filter(([, holds]) => !holds).map(([path]) => path)];
@@ -94,12 +93,11 @@ function capabilities(value: Value): string[] {
   return Array.isArray(value) ? value.map((name) => String(name).toUpperCase().replace(/^CAP_/, '')) : [];
 }
 
-function onlyOutput(mounts: readonly Readonly<Record<string, Value>>[], volume: string): boolean {
-  const [mount] = mounts;
-  return (
-    mounts.length === 1 && mount !== undefined && mount['Type'] === 'volume' && mount['Name'] === volume &&
-    mount['Destination'] === '/output' && mount['Driver'] === 'local' && mount['RW'] === true
-  );
+/** Each volume that was asked for, where it was, and no other. */
+function onlyOurs({ HostConfig }: ContainerOptions, mounts: readonly Readonly<Record<string, Value>>[]): boolean {
+  const asked = HostConfig['Mounts'] as readonly { readonly Source: string; readonly Target: string; readonly ReadOnly?: boolean }[];
+  return mounts.length === asked.length && asked.every(({ Source, Target, ReadOnly = false }) => mounts.some((mount) =>
+    mount['Type'] === 'volume' && mount['Name'] === Source && mount['Destination'] === Target && mount['Driver'] === 'local' && mount['RW'] === !ReadOnly));
 }
 
 /** Without members that say nothing: null, false, zero, and what is empty. The engine writes them or leaves them out as it likes. */

@@ -68,6 +68,12 @@ export interface LogOptions {
   readonly part?: string;
 }
 
+/** What a container is made with beside its task. */
+export interface CreateOptions {
+  /** It has a place in memory for secrets, which come with its start. */
+  readonly secrets: boolean;
+}
+
 /**
  * Runs judged work, one container or one project of them a job, under names and labels derived from the job's id, so that everything
  * can be repeated and found again. "The container" of a job is all of its project's below. Speaks only our types. Methods that reach the engine throw EngineUnavailable when it does not
@@ -92,14 +98,15 @@ export interface Engine {
    * Creates the job's container, its volumes prepared, nothing started; then compares what the engine made with what was
    * asked for. Done already = done. Throws EngineRefused when a limit cannot be enforced or anything differs; then nothing is left.
    */
-  create(jobId: string, work: PinnedWork, signal: AbortSignal): Promise<void>;
+  create(jobId: string, work: PinnedWork, signal: AbortSignal, options?: CreateOptions): Promise<void>;
   /**
    * Starts a container that was created and never started; of one that was, tells the truth and does nothing. Throws
    * EngineRefused, each time again, where the engine cannot start it or there is none; that is final, for whether its program
    * ran is not always known then, and it must not run twice. The signal is heard before the call
-   * only: what the engine has begun, it does.
+   * only: what the engine has begun, it does. `secrets`: texts that become files in /run/secrets, by name, for a container that was
+   * created with a place for them; they are there before its program is.
    */
-  start(jobId: string, signal: AbortSignal): Promise<EngineRun>;
+  start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>): Promise<EngineRun>;
   /**
    * Whether it is safe to start, once more, a container that somebody has tried to start before. False when the engine believes
    * that it was never started, but has not been up ever since it was made: an engine that is killed in the middle of a start has

@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.ts';
 import { GatewayError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import type { Reference } from '../image/reference.ts';
+import type { SecretBox } from '../job/secret-box.ts';
 import type { Logger } from '../logger.ts';
 import type { Decisions, Policy, ProjectPolicy } from '../policy/policy.ts';
 import type { JobStore } from '../store/job-store.ts';
@@ -37,6 +38,8 @@ export interface ExecutionParts {
   readonly policy: Policy & ProjectPolicy;
   /** Absent = nobody remembers what was said before. */
   readonly decisions?: Decisions;
+  /** What keeps the jobs' secrets until they start. */
+  readonly secrets: SecretBox;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: JobLimits;

@@ -4,6 +4,8 @@ import type { Clock, Instant } from '../clock.ts';
 import type { Engine } from '../engine/engine.ts';
 import { GatewayError, isTemporary } from '../errors.ts';
 import type { Job, JobFilter, JobListName, JobSummary, Result } from '../job/job.ts';
+import type { SecretBox } from '../job/secret-box.ts';
+import { withSealed } from '../job/secrets.ts';
 import { TERMINAL_PHASES, type Phase } from '../job/phase.ts';
 import type { Decisions } from '../policy/policy.ts';
 import type { Reason } from '../policy/verdict.ts';
@@ -12,6 +14,7 @@ import type { ResultStore } from '../store/result-store.ts';
 import type { GivenParameter } from '../task/container-parameters.ts';
 import { isProjectJob } from '../task/project.ts';
 import type { Admission } from './admission.ts';
+import { keyWithSecrets } from './creation-fingerprint.ts';
 import { own, seen, stoppable } from './job-access.ts';
 import type { JobKind, Question, WorkVerdict } from './job-kind.ts';
 import { logsOf } from './job-logs.ts';
@@ -57,6 +60,7 @@ export interface JobServiceParts {
   /** Absent = nobody remembers what was said before. */
   readonly decisions?: Decisions;
   readonly clock: Clock;
+  readonly secrets: SecretBox;
   readonly limits: JobLimits;
   /** Called when a job was queued, so that the queue need not wait for its next look. */
   readonly queued: () => void;
@@ -91,10 +95,11 @@ export class JobService {
    * job), BadParameter, BadReference, Unavailable, and Conflict when the key came with another request before.
    */
   async create(request: CreateRequest, caller: Caller): Promise<Job> {
-    const { admission, admit, clock, kind, limits, list, store, queued } = this.#parts;
-    if (request.key !== undefined) {
-      const earlier = await store.createdWith(list, caller.id, request.key.key);
-      if (earlier !== undefined) return this.#repeated(earlier, request.key, caller);
+    const { admission, admit, clock, kind, limits, list, secrets, store, queued } = this.#parts;
+    const key = request.key && keyWithSecrets(request.key, request.parameters, secrets);
+    if (key !== undefined) {
+      const earlier = await store.createdWith(list, caller.id, key.key);
+      if (earlier !== undefined) return this.#repeated(earlier, key, caller);
     }
     admit();
     admission.may(caller);
@@ -103,8 +108,9 @@ export class JobService {
     const judged = asked === undefined ? undefined : accepted(await asked(caller, UNTIL_ANSWERED, 'create'));
     const creationTime = clock.now();
     refusePast(request.destruction, creationTime);
+    const id = kind.newId();
     const job: Job = {
-      id: kind.newId(),
+      id,
       list,
       revision: 1,
       owner: caller.id,
@@ -117,7 +123,7 @@ export class JobService {
       endTime: null,
       executionDuration: clampDuration(request.executionDuration, limits),
       destruction: clampDestruction(request.destruction, creationTime, limits),
-      parameters: request.parameters,
+      parameters: withSealed(request.parameters, id, secrets),
       task: judged?.task ?? null,
       decision: judged?.decision ?? null,
       ...(request.decision === undefined ? {} : { follows: this.#parts.decisions?.earlier(request.decision, caller) ?? { id: request.decision } }),
@@ -126,8 +132,8 @@ export class JobService {
       info: {},
     };
     const settled = await admission.admit(caller, { create: true, run: request.run, task: job.task });
-    const earlier = await store.create(job, request.key).finally(settled);
-    if (earlier !== undefined && request.key !== undefined) return this.#repeated(earlier, request.key, caller);
+    const earlier = await store.create(job, key).finally(settled);
+    if (earlier !== undefined && key !== undefined) return this.#repeated(earlier, key, caller);
     if (request.run) queued();
     return job;
   }
@@ -236,8 +242,9 @@ export class JobService {
   async #parameterUpdate(job: Job, given: readonly GivenParameter[], caller: Caller): Promise<Partial<Pick<Job, 'parameters' | 'task' | 'decision'>>> {
     if (given.length === 0) return {};
     const replaced = new Set(given.map(({ name }) => name.toUpperCase()));
-    const parameters = [...job.parameters.filter(({ name }) => !replaced.has(name.toUpperCase())), ...given];
-    const asked = this.#parts.kind.question(parameters);
+    const kept = job.parameters.filter(({ name }) => !replaced.has(name.toUpperCase()));
+    const asked = this.#parts.kind.question([...kept, ...given]);
+    const parameters = [...kept, ...withSealed(given, job.id, this.#parts.secrets)];
     if (asked === undefined) return { parameters };
     this.#parts.admission.may(caller);
     const { task, decision } = accepted(await asked(caller, UNTIL_ANSWERED, 'create'));

@@ -5,6 +5,8 @@ import type { Digest } from '../image/digest.ts';
 import type { Image } from '../image/image.ts';
 import type { Reference } from '../image/reference.ts';
 import type { Job, JobError, JobInfo } from '../job/job.ts';
+import type { SecretBox } from '../job/secret-box.ts';
+import { openSecrets } from '../job/secrets.ts';
 import type { JobStore } from '../store/job-store.ts';
 import { haveSameImages, imagesOf, type PinnedWork } from '../task/project.ts';
 import type { Closure } from './closure.ts';
@@ -25,6 +27,7 @@ export interface JobStartParts {
   readonly pulls: ImagePulls;
   /** Why no container is started at present; undefined = nothing stands in the way. */
   readonly closed: () => Closure | undefined;
+  readonly secrets: SecretBox;
   /** The image that a tag names at present; to tell of tags that have moved. */
   readonly resolveTag: (reference: Reference, signal: AbortSignal) => Promise<Image>;
 }
@@ -85,9 +88,10 @@ export class JobStart {
     const [tag] = await Promise.all([this.#tagNow(task, signal), this.#pull(job, imagesOf(task), signal)]);
     await mayGoOn(guard);
     this.#mustBeOpen();
-    await engine.create(job.id, task, signal);
+    const secrets = openSecrets(job, this.#parts.secrets);
+    await engine.create(job.id, task, signal, { secrets: secrets.size > 0 });
     if (!(await this.#mayStart(job, guard))) return { refused: { type: 'transient', message: UNKNOWN }, decision };
-    const run = await engine.start(job.id, signal).catch((error: unknown) => {
+    const run = await engine.start(job.id, signal, secrets).catch((error: unknown) => {
       if (error instanceof EngineRefused) return error;
       throw error;
     });

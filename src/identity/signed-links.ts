@@ -27,7 +27,7 @@ export class SignedLinks {
 }
 
 /** The key in this file, which is made where there is none, readable for its owner only. Throws where it cannot be read or is no key. */
-export async function linkKey(file: string): Promise<Buffer> {
+export async function siteKey(file: string): Promise<Buffer> {
   try {
     const handle = await open(file, 'wx', 0o600);
     try {

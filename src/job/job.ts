@@ -13,6 +13,8 @@ export interface Parameter {
   readonly value: string;
   /** Whether it came as an upload: documents then only say where it can be read. */
   readonly byReference?: true;
+  /** A secret's value, encrypted; `value` is empty then. Gone as soon as the job has it, or is over. */
+  readonly sealed?: string;
 }
 
 /** One thing that a job produced. `size`, `mediaType` and `digest` are of the bytes that are served. */

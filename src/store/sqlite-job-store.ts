@@ -2,6 +2,7 @@ import type { Statement, Transaction } from 'better-sqlite3';
 import type { Instant } from '../clock.ts';
 import type { Job, JobFilter, JobListName, JobSummary, JobUpdate, PhaseChange } from '../job/job.ts';
 import { mayFollow, type Phase } from '../job/phase.ts';
+import { withoutSealed } from '../job/secrets.ts';
 import { type JobRow, fromRow, toRow } from './job-row.ts';
 import type { CreationKey, EarlierCreation, JobStore, Standing } from './job-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -28,6 +29,8 @@ const FREE = `(holder IS NULL OR holder = @holder OR ${LIVING} IS NULL)`;
 
 /** Holders that have not been heard of for so long (milliseconds) are forgotten. */
 const FORGOTTEN = 24 * 3600_000;
+
+const BEFORE_START: ReadonlySet<Phase> = new Set(['PENDING', 'HELD', 'QUEUED'] as const);
 
 type Change = (job: Job) => Job | undefined;
 
@@ -57,7 +60,7 @@ export class SqliteJobStore implements JobStore {
       const before = fromRow(row);
       const changed = change(before);
       if (changed === undefined) return undefined;
-      const after: Job = { ...changed, revision: before.revision + 1 };
+      const after = lightened({ ...changed, revision: before.revision + 1 });
       this.#update.run({ ...toRow(after), queued: after.phase === 'QUEUED' && before.phase !== 'QUEUED' ? 1 : 0 });
       return after;
     });
@@ -183,7 +186,7 @@ export class SqliteJobStore implements JobStore {
 
   async delete(id: string, at: Instant): Promise<boolean> {
     const sql = `UPDATE jobs SET deleted = 1, revision = revision + 1, end_time = COALESCE(end_time, @at),
-      phase = CASE WHEN phase IN ('COMPLETED', 'ERROR', 'ABORTED', 'ARCHIVED') THEN phase ELSE 'ABORTED' END WHERE id = @id AND deleted = 0`;
+      phase = CASE WHEN phase IN ('COMPLETED', 'ERROR', 'ABORTED', 'ARCHIVED') THEN phase ELSE 'ABORTED' END, body = json_set(body, '$.parameters', json('[]')) WHERE id = @id AND deleted = 0`;
     const deleted = this.#run(sql, { id, at }) > 0;
     await this.#database.durable();
     return deleted;
@@ -248,4 +251,9 @@ export class SqliteJobStore implements JobStore {
     this.#cache.set(sql, statement);
     return statement as Statement<[object], Row>;
   }
+}
+
+/** Secrets are for the job alone: once it has them, or is over, they are kept no longer. */
+function lightened(job: Job): Job {
+  return BEFORE_START.has(job.phase) ? job : { ...job, parameters: withoutSealed(job.parameters) };
 }

@@ -25,6 +25,7 @@ export const CONTAINER_PARAMETERS: readonly ParameterDescription[] = [
   { name: 'ENV.<NAME>', type: 'string', required: false, multiple: false, example: 'ENV.BAND=r', description: 'An environment variable of the container.' },
   { name: 'CORES', type: 'number', unit: 'cores', required: false, multiple: false, example: '1.5', description: 'CPU cores the container is promised and held to.' },
   { name: 'MEMORY', type: 'string', unit: 'bytes', required: false, multiple: false, example: '512M', description: 'Memory the container is promised and held to, with a unit: K, M, G, T.' },
+  { name: 'SECRET.<NAME>', type: 'string', required: false, multiple: false, example: 'SECRET.token=…', description: 'A value that nobody can read afterwards, not even you: the file /run/secrets/<NAME> of the container, in memory, for its user alone. Never in a URL.' },
 ];
 
 /** One parameter as the client gave it: canonical name, exact value. */
@@ -37,6 +38,21 @@ export interface GivenParameter {
 
 const ENV = 'ENV.';
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+const SECRET = 'SECRET.';
+const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
+const MOST_SECRETS = 16;
+/** Bytes of one secret. */
+const LONGEST_SECRET = 32 * 1024;
+
+/** Whether the value of this parameter is for nobody's eyes. */
+export function isSecretName(name: string): boolean {
+  return name.toUpperCase().startsWith(SECRET);
+}
+
+/** The file below /run/secrets that a secret becomes. */
+export function secretFileOf(name: string): string {
+  return name.slice(SECRET.length);
+}
 
 /**
  * The canonical spelling of a parameter's name, which clients write in any letter case (DALI §3.1); the part after `ENV.`
@@ -49,6 +65,11 @@ export function containerParameterName(given: string): string {
     if (ENV_NAME.test(name)) return ENV + name;
     throw new GatewayError('BadParameter', `${JSON.stringify(given.slice(0, 100))}: what follows ENV. must be a name of letters, digits and underscores`, { path: given });
   }
+  if (upper.startsWith(SECRET)) {
+    const name = given.slice(SECRET.length);
+    if (SECRET_NAME.test(name)) return SECRET + name;
+    throw new GatewayError('BadParameter', `${JSON.stringify(given.slice(0, 100))}: what follows SECRET. must be a name of at most 64 letters, digits, dots, hyphens and underscores`, { path: given });
+  }
   if (CONTAINER_PARAMETERS.some((known) => known.name === upper)) return upper;
   const allowed = CONTAINER_PARAMETERS.map((known) => known.name).join(', ');
   throw new GatewayError('BadParameter', `unknown parameter ${JSON.stringify(given.slice(0, 100))}; allowed here: ${allowed}`, { path: given });
@@ -60,6 +81,7 @@ export function containerParameterName(given: string): string {
  */
 export function parseContainerParameters(parameters: readonly GivenParameter[]): ContainerTask | undefined {
   refuseRepeated(parameters);
+  refuseLargeSecrets(parameters);
   const value = (name: string): string | undefined => parameters.find((parameter) => parameter.name === name)?.value;
   const cores = optional(value('CORES'), 'CORES', parseCores, 'a number of cores such as 2 or 0.5');
   const memory = optional(value('MEMORY'), 'MEMORY', parseSize, 'a size with its unit such as 512M or 2G');
@@ -85,6 +107,13 @@ function refuseRepeated(parameters: readonly GivenParameter[]): void {
     }
     seen.add(folded);
   }
+}
+
+function refuseLargeSecrets(parameters: readonly GivenParameter[]): void {
+  const secrets = parameters.filter(({ name }) => isSecretName(name));
+  if (secrets.length > MOST_SECRETS) throw new GatewayError('BadParameter', `more than ${String(MOST_SECRETS)} secrets`, { path: 'SECRET' });
+  const large = secrets.find(({ value }) => Buffer.byteLength(value) > LONGEST_SECRET);
+  if (large !== undefined) throw new GatewayError('BadParameter', `${large.name} is longer than ${String(LONGEST_SECRET)} bytes`, { path: large.name });
 }
 
 function optional<T>(text: string | undefined, name: string, parse: (text: string) => T | undefined, form: string): T | undefined {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { PHASES } from '../job/phase.ts';
 
 const instant = z.iso.datetime({ precision: 3 }).meta({ description: 'UTC, to the millisecond' });
-const parameterValue = z.union([z.string(), z.strictObject({ href: z.url(), byReference: z.literal(true) })]);
+const parameterValue = z.union([z.string(), z.strictObject({ href: z.url(), byReference: z.literal(true) }), z.strictObject({ secret: z.literal(true) })]);
 
 const phase = z.enum(PHASES).meta({ description: 'one of the ten phases of UWS 1.1' });
 

@@ -3,7 +3,7 @@ import { formatInstant } from '../job/instant.ts';
 import type { Job, JobSummary } from '../job/job.ts';
 import { html, htmlHead, htmlTail } from './html.ts';
 import { factsOf } from './job-info.ts';
-import { isByReference } from './job-parameters.ts';
+import { isByReference, isSecret } from './job-parameters.ts';
 import type { JobUrls } from './urls.ts';
 
 /** The job list as a page, in the pieces in which it is streamed. */
@@ -31,7 +31,7 @@ export function jobToHtml(job: Job, urls: JobUrls, live?: LiveFacts): string {
     '<h2>Results</h2>',
     table(job.results.map(({ id, mediaType, size }) => [link(urls.result(job.id, id), id), html(mediaType), size === undefined ? 'growing' : `${String(size)} bytes`])),
     '<h2>Parameters</h2>',
-    table(job.parameters.map((parameter) => [html(parameter.name), isByReference(parameter) ? link(urls.parameter(job.id, parameter.name), 'upload') : html(parameter.value)])),
+    table(job.parameters.map((parameter) => [html(parameter.name), isSecret(parameter) ? '(secret)' : isByReference(parameter) ? link(urls.parameter(job.id, parameter.name), 'upload') : html(parameter.value)])),
     '<h2>About</h2>',
     table(Object.entries(factsOf(job, live)).map(([name, value]) => [html(name), html(typeof value === 'object' ? value.join('; ') : String(value))])),
     htmlTail(),

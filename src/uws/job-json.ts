@@ -3,7 +3,7 @@ import type { LiveFacts } from '../execution/job-progress.ts';
 import { formatInstant } from '../job/instant.ts';
 import type { Job, JobSummary, Parameter } from '../job/job.ts';
 import { factsOf } from './job-info.ts';
-import { isByReference, isMultiple } from './job-parameters.ts';
+import { isByReference, isMultiple, isSecret } from './job-parameters.ts';
 import type { JobUrls } from './urls.ts';
 import { UWS_VERSION } from './xml.ts';
 
@@ -54,12 +54,14 @@ function instant(value: Instant | null): string | null {
   return value === null ? null : formatInstant(value);
 }
 
-type JsonValue = string | { readonly href: string; readonly byReference: true };
+type JsonValue = string | { readonly href: string; readonly byReference: true } | { readonly secret: true };
 
 /** By name, in the order given; the value of a parameter that may be repeated is a list. Names are known ones, so none is `__proto__`. */
 function parameters(job: Job, urls: JobUrls): Readonly<Record<string, JsonValue | readonly JsonValue[]>> {
-  const value = (parameter: Parameter): JsonValue =>
-    isByReference(parameter) ? { href: urls.parameter(job.id, parameter.name), byReference: true } : parameter.value;
+  const value = (parameter: Parameter): JsonValue => {
+    if (isSecret(parameter)) return { secret: true };
+    return isByReference(parameter) ? { href: urls.parameter(job.id, parameter.name), byReference: true } : parameter.value;
+  };
   const names = [...new Set(job.parameters.map(({ name }) => name))];
   return Object.fromEntries(
     names.map((name) => {

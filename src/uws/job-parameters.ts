@@ -1,5 +1,5 @@
 import type { Job, Parameter } from '../job/job.ts';
-import { CONTAINER_PARAMETERS } from '../task/container-parameters.ts';
+import { CONTAINER_PARAMETERS, isSecretName } from '../task/container-parameters.ts';
 import { isXmlText } from './xml.ts';
 
 const MULTIPLE: ReadonlySet<string> = new Set(CONTAINER_PARAMETERS.filter(({ multiple }) => multiple).map(({ name }) => name));
@@ -12,6 +12,11 @@ export function isMultiple(name: string): boolean {
 /** Whether a document only says where the value is: an upload, and what XML cannot hold, must be given so (UWS.xsd, byReference). */
 export function isByReference({ value, byReference }: Parameter): boolean {
   return byReference === true || !isXmlText(value);
+}
+
+/** Whether a document shows the name alone: nobody gets the value back. */
+export function isSecret({ name }: Parameter): boolean {
+  return isSecretName(name);
 }
 
 /** The values of the parameter with this name, in any letter case. */

@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.ts';
 import type { Field } from '../http/request-body.ts';
 import { parseInstant } from '../job/instant.ts';
 import type { JobListName } from '../job/job.ts';
-import type { GivenParameter } from '../task/container-parameters.ts';
+import { type GivenParameter, isSecretName } from '../task/container-parameters.ts';
 import { parseDuration } from '../task/units.ts';
 import { LIST_PARAMETERS, type ListParameters } from './list-parameters.ts';
 import type { RequestFields } from './request-fields.ts';
@@ -43,6 +43,8 @@ export function parseJobRequest(given: RequestFields, allowed: readonly Control[
     for (const field of source) {
       const name = field.name.toUpperCase();
       if (name === 'RESPONSEFORMAT') continue;
+      // addresses are logged, here and on the way
+      if (source === given.query && isSecretName(name)) throw new GatewayError('BadParameter', 'SECRET.<NAME> does not belong into a URL: give it in the body', { path: 'SECRET' });
       if (!(allowed as readonly string[]).includes(name)) rest.push(field);
       else if (here.has(name) || (controls.get(name) ?? field.value) !== field.value) throw repeated(name);
       else controls.set(name, field.value);
@@ -128,7 +130,8 @@ function parseParameters(fields: readonly Field[], uploads: ReadonlyMap<string, 
   const used = new Set<string>();
   const parameters = fields.map(({ name: given, value }): GivenParameter => {
     const name = nameOf(given);
-    if (!value.startsWith('param:')) return checked({ name, value }, longest);
+    // a secret that looks like a reference is none: an error would quote it
+    if (isSecretName(name) || !value.startsWith('param:')) return checked({ name, value }, longest);
     const upload = uploads.get(value.slice('param:'.length));
     if (upload === undefined) throw new GatewayError('BadParameter', `${name}: the request has no upload ${JSON.stringify(value.slice(6, 106))}`, { path: name });
     used.add(value.slice('param:'.length));
@@ -146,6 +149,6 @@ function checked(parameter: GivenParameter, longest: number): GivenParameter {
   const bad = (what: string): GatewayError => new GatewayError('BadParameter', `${name} ${what}`, { path: name });
   if (Buffer.byteLength(value) > longest) throw bad(`is longer than ${String(longest)} bytes`);
   if (value.includes('\0')) throw bad('holds a NUL, which no command line or environment can');
-  if (byReference !== true && !isXmlText(value)) throw bad('holds a character that XML cannot; give it as an upload');
+  if (byReference !== true && !isSecretName(name) && !isXmlText(value)) throw bad('holds a character that XML cannot; give it as an upload');
   return parameter;
 }

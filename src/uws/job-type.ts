@@ -1,6 +1,6 @@
 import type { JobLimits } from '../execution/limits.ts';
 import type { JobListName } from '../job/job.ts';
-import type { ParameterDescription } from '../task/container-parameters.ts';
+import { isSecretName, type ParameterDescription } from '../task/container-parameters.ts';
 import { formatSize } from '../task/units.ts';
 import { type JsonSchema, published } from '../http/openapi.ts';
 import { LIST_PARAMETERS, prefixOf } from './list-parameters.ts';
@@ -33,6 +33,10 @@ const VALUES: Readonly<Record<string, JsonSchema>> = {
 
 /** What may follow the prefix of a parameter that stands for many. */
 const ANY_NAME = '[A-Za-z_][A-Za-z0-9_]{0,127}$';
+
+/** Secrets are files, and their values are never shown; how many there may be, a schema cannot tell. */
+const SECRET_NAME = '[A-Za-z_][A-Za-z0-9_.-]{0,63}$';
+const SECRET: JsonSchema = { maxLength: 8_000, writeOnly: true };
 
 interface About {
   readonly title: string;
@@ -75,7 +79,9 @@ export function parametersJsonSchema(parts: JobTypeParts): JsonSchema {
   const plain = descriptions.filter((parameter) => prefixOf(parameter) === undefined);
   const many = descriptions.flatMap((parameter) => {
     const prefix = prefixOf(parameter);
-    return prefix === undefined ? [] : [[`^${prefix.replace('.', '\\.')}${ANY_NAME}`, { ...TEXT, description: parameter.description }] as const];
+    if (prefix === undefined) return [];
+    const secret = isSecretName(parameter.name);
+    return [[`^${prefix.replace('.', '\\.')}${secret ? SECRET_NAME : ANY_NAME}`, { ...TEXT, ...(secret ? SECRET : {}), description: parameter.description }] as const];
   });
   return {
     type: 'object',

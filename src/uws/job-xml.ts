@@ -3,7 +3,7 @@ import type { LiveFacts } from '../execution/job-progress.ts';
 import { formatInstant } from '../job/instant.ts';
 import type { Job, JobSummary } from '../job/job.ts';
 import { JOB_INFO_NAMESPACE, type JobFacts, factsOf } from './job-info.ts';
-import { isByReference } from './job-parameters.ts';
+import { isByReference, isSecret } from './job-parameters.ts';
 import type { JobUrls } from './urls.ts';
 import { NIL, UWS_NAMESPACES, UWS_VERSION, type XmlContent, type XmlElement, xmlDocument, xmlFragment, xmlText } from './xml.ts';
 
@@ -56,6 +56,7 @@ function instant(value: Instant | null): XmlContent {
 function parameters(job: Job, urls: JobUrls): XmlElement {
   const elements = job.parameters.map((parameter): XmlElement => {
     const id = xmlText(parameter.name);
+    if (isSecret(parameter)) return { $: { id, isPost: 'true' } };
     if (isByReference(parameter)) return { $: { id, byReference: 'true' }, _: urls.parameter(job.id, parameter.name) };
     return { $: { id }, _: parameter.value };
   });

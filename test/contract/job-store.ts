@@ -36,6 +36,22 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore>): v
       expect(await store.get(job.id)).to.deep.equal(job);
     });
 
+    it('keeps what is sealed until the job starts, or is over, and no longer', async () => {
+      const parameters = [{ name: 'IMAGE', value: 'a' }, { name: 'SECRET.x', value: '', sealed: 'c2VhbGVk' }];
+      const bare = [{ name: 'IMAGE', value: 'a' }, { name: 'SECRET.x', value: '' }];
+      const { id } = await put({ phase: 'PENDING', parameters });
+      expect((await store.update(id, ['PENDING'], { runId: 'r' }))?.parameters).to.deep.equal(parameters);
+      expect((await store.changePhase(id, { from: ['PENDING'], to: 'QUEUED' }))?.parameters).to.deep.equal(parameters);
+      await store.close();
+      store = await open();
+      expect((await store.get(id))?.parameters).to.deep.equal(parameters);
+      await store.changePhase(id, { from: ['QUEUED'], to: 'EXECUTING' });
+      expect((await store.get(id))?.parameters).to.deep.equal(bare);
+      const aborted = await put({ phase: 'PENDING', parameters });
+      await store.changePhase(aborted.id, { from: ['PENDING'], to: 'ABORTED' });
+      expect((await store.get(aborted.id))?.parameters).to.deep.equal(bare);
+    });
+
     it('refuses an id that is there already, and keeps the others of the same moment', async () => {
       const job = await put();
       const other = jobWith({});

@@ -1,3 +1,4 @@
+import { SecretBox } from '../../src/job/secret-box.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -145,6 +146,7 @@ export class TestExecution {
       results: this.results,
       engine: this.engine,
       policy: this.policy,
+      secrets: new SecretBox(Buffer.alloc(32, 1)),
       clock: this.clock,
       logger: createLogger('silent'),
       limits: LIMITS,

@@ -75,7 +75,7 @@ describe('what the gateway says of itself', () => {
 
   it('the examples of all parameters together make a job', async () => {
     const form = CONTAINER_PARAMETERS.filter(({ name }) => name !== 'ARG').map(({ name, example }) => {
-      const [given = '', value = ''] = name.startsWith('ENV.') ? example.split('=') : [name, example];
+      const [given = '', value = ''] = name.includes('<') ? example.split('=') : [name, example];
       return [given, value] as const;
     });
     expect((await gateway.client.post('/uws/docker', form)).status).to.equal(303);

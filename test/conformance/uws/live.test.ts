@@ -258,6 +258,14 @@ describe('Idempotency-Key', () => {
     expect((await post({ IMAGE }, 'two')).headers.location).to.not.equal(first.headers.location);
   });
 
+  it('a secret is part of the request: another one is a 409, and its value is not in the answer', async () => {
+    const first = await post({ IMAGE, 'SECRET.a': 'hush-1' }, 'secret');
+    expect((await post({ IMAGE, 'SECRET.a': 'hush-1' }, 'secret')).headers.location).to.equal(first.headers.location);
+    const other = await post({ IMAGE, 'SECRET.a': 'hush-2' }, 'secret');
+    expectRefused(other, 409, 'Idempotency-Key');
+    expect(other.text).to.not.include('hush');
+  });
+
   it('a key that is none is a 400', async () => {
     for (const key of ['', ' ', 'x'.repeat(256), 'ü']) expectRefused(await post({ IMAGE }, key), 400);
   });

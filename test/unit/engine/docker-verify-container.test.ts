@@ -25,7 +25,7 @@ const NAMES = namesOf('site', 'j1');
 const ASKED = containerOptions(NAMES, 'site', 'j1', TASK, IMAGE.configDigest, engineSchema.parse({}));
 
 function differences(made: object, noSwap = false): string[] {
-  return containerDifferences(ASKED, NAMES, parseContainer(made), noSwap);
+  return containerDifferences(ASKED, parseContainer(made), noSwap);
 }
 
 function host(change: Json): Inspected {

@@ -1,0 +1,29 @@
+import { GatewayError } from '../errors.ts';
+import { type GivenParameter, isSecretName, secretFileOf } from '../task/container-parameters.ts';
+import type { Job, Parameter } from './job.ts';
+import type { SecretBox } from './secret-box.ts';
+
+/** Parameters as they are kept: a secret's value is sealed, and empty for everybody who reads it as a parameter. */
+export function withSealed(parameters: readonly GivenParameter[], jobId: string, box: SecretBox): readonly Parameter[] {
+  return parameters.map((parameter) => {
+    const { name, value } = parameter;
+    return isSecretName(name) ? { name, value: '', sealed: box.seal(jobId, name, value) } : parameter;
+  });
+}
+
+/** Parameters without what was sealed: the job has got it, or never will. */
+export function withoutSealed(parameters: readonly Parameter[]): readonly Parameter[] {
+  return parameters.map(({ name, value, byReference }) => ({ name, value, ...(byReference === undefined ? {} : { byReference }) }));
+}
+
+/** The job's secrets, by the name of their file. Throws Internal where they cannot be read: the site has lost its key. */
+export function openSecrets({ id, parameters }: Pick<Job, 'id' | 'parameters'>, box: SecretBox): ReadonlyMap<string, string> {
+  const secrets = new Map<string, string>();
+  for (const { name, sealed } of parameters) {
+    if (!isSecretName(name)) continue;
+    const value = sealed === undefined ? undefined : box.open(id, name, sealed);
+    if (value === undefined) throw new GatewayError('Internal', `${name} can no longer be read`);
+    secrets.set(secretFileOf(name), value);
+  }
+  return secrets;
+}
