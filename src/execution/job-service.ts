@@ -18,7 +18,7 @@ import { keyWithSecrets } from './creation-fingerprint.ts';
 import { own, seen, stoppable } from './job-access.ts';
 import type { JobKind, Question, WorkVerdict } from './job-kind.ts';
 import { logsOf } from './job-logs.ts';
-import { clampDestruction, clampDuration, type JobLimits } from './limits.ts';
+import { clampDestruction, clampDuration, type JobLimits, refusePast } from './limits.ts';
 
 /** What a client asks for when it creates a job. Parameter names are canonical already. */
 export interface CreateRequest {
@@ -331,8 +331,4 @@ function wrongPhase(what: string, job: Job): GatewayError {
 function changeable(changes: JobChanges): readonly Phase[] {
   if (changes.parameters !== undefined || changes.runId !== undefined) return ['PENDING'];
   return changes.executionDuration === undefined ? BEFORE_ARCHIVE : BEFORE_END;
-}
-
-function refusePast(destruction: Instant | undefined, now: Instant): void {
-  if (destruction !== undefined && destruction <= now) throw new GatewayError('BadParameter', 'DESTRUCTION lies in the past', { path: 'DESTRUCTION' });
 }

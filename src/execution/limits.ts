@@ -1,4 +1,5 @@
 import type { Instant } from '../clock.ts';
+import { GatewayError } from '../errors.ts';
 
 /** A value that a job gets when it asks for nothing, and the most it can get. */
 export interface Bounded {
@@ -35,4 +36,9 @@ export function clampDuration(seconds: number | undefined, limits: JobLimits): n
 export function clampDestruction(asked: Instant | undefined, creationTime: Instant, limits: JobLimits): Instant {
   const { default: initial, max } = limits.lifetime;
   return Math.min(asked ?? creationTime + initial * 1000, creationTime + max * 1000);
+}
+
+/** Throws BadParameter for a destruction that could only be at once. */
+export function refusePast(destruction: Instant | undefined, now: Instant): void {
+  if (destruction !== undefined && destruction <= now) throw new GatewayError('BadParameter', 'DESTRUCTION lies in the past', { path: 'DESTRUCTION' });
 }

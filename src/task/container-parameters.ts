@@ -111,7 +111,7 @@ function refuseRepeated(parameters: readonly GivenParameter[]): void {
 
 function refuseLargeSecrets(parameters: readonly GivenParameter[]): void {
   const secrets = parameters.filter(({ name }) => isSecretName(name));
-  if (secrets.length > MOST_SECRETS) throw new GatewayError('BadParameter', `more than ${String(MOST_SECRETS)} secrets`, { path: 'SECRET' });
+  if (secrets.length > MOST_SECRETS) throw new GatewayError('BadParameter', `more than ${String(MOST_SECRETS)} parameters SECRET.<NAME>`, { path: 'SECRET' });
   const large = secrets.find(({ value }) => Buffer.byteLength(value) > LONGEST_SECRET);
   if (large !== undefined) throw new GatewayError('BadParameter', `${large.name} is longer than ${String(LONGEST_SECRET)} bytes`, { path: large.name });
 }
