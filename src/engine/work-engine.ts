@@ -3,7 +3,7 @@ import type { Instant } from '../clock.ts';
 import type { Image } from '../image/image.ts';
 import { isProjectJob, type PinnedWork } from '../task/project.ts';
 import type { ContainerEngine } from './container-engine.ts';
-import type { Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
+import type { CreateOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
 import type { ProjectEngine } from './project-engine.ts';
 
 /** An engine for all jobs, out of one for single containers and one for projects. Whose a job is, its id says. */
@@ -40,14 +40,14 @@ export class WorkEngine implements Engine {
     return this.#containers.removeImage(name, signal);
   }
 
-  async create(jobId: string, work: PinnedWork, signal: AbortSignal): Promise<void> {
+  async create(jobId: string, work: PinnedWork, signal: AbortSignal, options?: CreateOptions): Promise<void> {
     // of the other kind it would never be found again
     if ((work.type === 'project') !== isProjectJob(jobId)) throw new Error(`a ${work.type} under the id ${jobId}`);
-    await (work.type === 'project' ? this.#projects.create(jobId, work, signal) : this.#containers.create(jobId, work, signal));
+    await (work.type === 'project' ? this.#projects.create(jobId, work, signal) : this.#containers.create(jobId, work, signal, options));
   }
 
-  start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
-    return this.#of(jobId).start(jobId, signal);
+  start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>): Promise<EngineRun> {
+    return this.#of(jobId).start(jobId, signal, secrets);
   }
 
   mayStartAgain(jobId: string): Promise<boolean> {
