@@ -19,6 +19,7 @@ describe('VOSI 1.1 and the service around the lists', () => {
         ['ivo://ivoa.net/std/VOSI#availability', `${PUBLIC_URL}/availability`],
         ['ivo://pratique.dev/std/ExecutionPlanner', `${PUBLIC_URL}/accepts`],
         ['ivo://ivoa.net/std/UWS#rest-1.1', LIST],
+        ['ivo://ivoa.net/std/UWS#rest-1.1', `${PUBLIC_URL}/uws/compose`],
       ]);
       expect(answer.text).to.include('<param use="required" std="false"><name>IMAGE</name>').and.include('<unit>cores</unit>');
     }
