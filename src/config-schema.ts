@@ -58,6 +58,7 @@ export const gatewaySchema = z.strictObject({
   data: z.string().min(1).default('data').meta({ description: 'Folder of the store and the results; relative to this file.' }),
   log: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ description: 'Least level that is logged.' }),
   disk: diskSchema.prefault({}),
+  usage: z.strictObject({ keep: seconds.refine((value) => value >= DAY, 'must be 1d at least: quotas count that far back').default(400 * DAY).meta({ description: 'For how long it is known what a job has used, from its end. 1d at least.' }) }).prefault({}).meta({ description: 'What jobs have used; `pratique usage` tells.' }),
   engine: engineSchema.prefault({}),
   jobs: jobsSchema.prefault({}),
   wait: z.strictObject({ longest: seconds.default(60), waiters: z.int().min(0).max(1_000_000).default(20_000) }).default({ longest: 60, waiters: 20_000 }).meta({ description: 'WAIT: how long an answer is held at most, and for how many clients at once.' }),

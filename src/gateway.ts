@@ -47,6 +47,7 @@ import type { JobStore } from './store/job-store.ts';
 import { SqliteDatabase } from './store/sqlite-database.ts';
 import { SqliteJobStore } from './store/sqlite-job-store.ts';
 import { SqlitePulledImages } from './store/sqlite-pulled-images.ts';
+import { SqliteUsageStore } from './store/sqlite-usage-store.ts';
 import { UntrustedFetch } from './untrusted-fetch.ts';
 import type { Relaxations } from './task/relaxations.ts';
 import { jobTypeRoutes } from './uws/job-type-routes.ts';
@@ -85,6 +86,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   if (config.planner.standAlone) return { ...(await startStandAlone(config, clock, logger)), drain: () => undefined };
   const database = new SqliteDatabase(join(config.data, 'jobs.db'));
   const store = new SqliteJobStore(database);
+  const usage = new SqliteUsageStore(database);
   const registry = createRegistry(withCache(config), clock, logger);
   const preflight = new DockerPreflight(config.engine, process.env, clock);
   const docker = { config: config.engine, gateway: config.engine.gateway ?? database.gateway, clock, environment: process.env, credentials: pullCredentials(config.registries, config.registryClient.dockerConfig) };
@@ -115,6 +117,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     store,
     closed: () => space.closure,
     results: new FileResultStore(join(config.data, 'results')),
+    usage,
     engine,
     policy: judge,
     decisions: judge,
@@ -125,6 +128,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     logger,
     limits: { ...config.jobs, resultBytes: config.jobs.results.bytes, resultFiles: config.jobs.results.files },
     archive: config.jobs.archive,
+    keepUsage: config.usage.keep,
     lease: config.jobs.lease,
     pulls: config.jobs.pulls,
     images: new SqlitePulledImages(database),
@@ -133,7 +137,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     offer: async () => siteOffer(config, await facts.description()),
     resolveTag: async (reference, signal) => registry.resolve(reference, await facts.platform(signal), signal),
   });
-  const progress = new JobProgress({ store, engine, clock });
+  const progress = new JobProgress({ store, usage, engine, clock });
   const links = new SignedLinks(await siteKey(join(config.data, 'link-key')));
   const lists = (['docker', 'compose'] as const).map((list) => uwsParts({
     list,

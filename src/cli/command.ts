@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   drain: { usage: 'drain [--abort-after D] [--no-wait] | drain --undo', does: 'the running gateway takes and starts no jobs; waits for those that run', run: async (...call) => (await import('./drain.ts')).drain(...call) },
   backup: { usage: 'backup FILE [--without-results]', does: 'the data folder as one archive, while the gateway runs', run: async (...call) => (await import('./back-up.ts')).backup(...call) },
   restore: { usage: 'restore FILE [--replace] [--keep-queue]', does: 'puts a backup back, where no gateway runs', run: async (...call) => (await import('./back-up.ts')).restore(...call) },
+  usage: { usage: 'usage [--by owner|group|image|job]', does: 'what jobs have used (--since D, --until D, --json, --csv); a gateway may run or not', run: async (...call) => (await import('./report-usage.ts')).reportUsage(...call) },
   policy: { usage: 'policy test FILE | policy schema', does: 'try expectations against the policy; its JSON Schema', run: async (...call) => (await import('./policy-test.ts')).policy(...call) },
   bases: { usage: 'bases [--refresh]', does: 'approved bases, since when, and their digests', run: async (...call) => (await import('./bases.ts')).bases(...call) },
   audit: { usage: 'audit [--image NAME] [--id ID] [--since T]', does: 'recorded decisions, one a line', run: async (...call) => (await import('./audit.ts')).audit(...call) },

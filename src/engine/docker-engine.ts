@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { Clock, Instant } from '../clock.ts';
 import type { Image } from '../image/image.ts';
 import type { PinnedTask } from '../task/task.ts';
+import type { ContainerUse } from '../task/usage.ts';
 import { BlankVolume, isBlank } from './docker-blank-volume.ts';
 import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
@@ -22,6 +23,7 @@ import { outputFiles } from './docker-output.ts';
 import { progressOf } from './docker-progress.ts';
 import { type DockerPreflight, preflightRefusal } from './docker-preflight.ts';
 import type { PullCredentials } from './docker-pull.ts';
+import { usageOf } from './docker-usage.ts';
 import type { EngineConfig } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
 import { relaxationRefusal } from './rule-needs.ts';
@@ -184,6 +186,12 @@ export class DockerEngine implements ContainerEngine {
 
   progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {
     return translated('read the progress', () => progressOf(this.#calls, namesOf(this.#gateway, jobId).container, signal));
+  }
+
+  async usage(jobId: string, signal: AbortSignal): Promise<ReadonlyMap<string, ContainerUse>> {
+    const { container } = namesOf(this.#gateway, jobId);
+    const use = await translated('tell what the job uses', () => usageOf(this.#calls, container, signal));
+    return new Map(use === undefined ? [] : [[container, use]]);
   }
 
   async *outputs(jobId: string, signal: AbortSignal): AsyncGenerator<OutputFile | OutputSkipped> {

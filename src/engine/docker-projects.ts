@@ -2,6 +2,7 @@ import type { Agent } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Clock } from '../clock.ts';
 import { isProjectJob, type PinnedProject } from '../task/project.ts';
+import type { ContainerUse } from '../task/usage.ts';
 import { isBlank } from './docker-blank-volume.ts';
 import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
@@ -19,6 +20,7 @@ import { projectGateway, ProjectNames } from './docker-project-names.ts';
 import { ProjectRuns, translatedCalls } from './docker-project-runs.ts';
 import { allDone } from './docker-project-things.ts';
 import { jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
+import { usageOf } from './docker-usage.ts';
 import type { EngineConfig } from './engine-config.ts';
 import { EngineRefused, type EngineRun, type LogOptions, type OutputFile, type OutputSkipped } from './engine.ts';
 import type { ProjectEngine } from './project-engine.ts';
@@ -149,6 +151,15 @@ export class DockerProjects implements ProjectEngine {
         if (line !== undefined) return line;
       }
       return undefined;
+    });
+  }
+
+  async usage(jobId: string, signal: AbortSignal): Promise<ReadonlyMap<string, ContainerUse>> {
+    return translatedCalls('tell what the project uses', async () => {
+      const runs = await this.#runs.of(jobId, this.#names(jobId), signal);
+      const running = runs.filter(({ run }) => run.state === 'running');
+      const uses = await Promise.all(running.map(async ({ container }) => [container, await usageOf(this.#calls, container, signal)] as const));
+      return new Map(uses.filter((entry): entry is [string, ContainerUse] => entry[1] !== undefined));
     });
   }
 

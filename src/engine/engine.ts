@@ -3,6 +3,7 @@ import type { Instant } from '../clock.ts';
 import type { Image } from '../image/image.ts';
 import type { Platform } from '../image/platform.ts';
 import type { PinnedWork } from '../task/project.ts';
+import type { ContainerUse } from '../task/usage.ts';
 
 /** What the engine is and can do. */
 export interface EngineDescription {
@@ -126,6 +127,11 @@ export interface Engine {
    * there is no such regular file.
    */
   progress(jobId: string, signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * What the job has used so far, by a name for each of its containers that stays the same. Only running containers are in it: the
+   * engine keeps nothing of one that is over. To be asked once a second at most; an engine may let sooner questions wait.
+   */
+  usage(jobId: string, signal: AbortSignal): Promise<ReadonlyMap<string, ContainerUse>>;
   /** The regular files below /output of a container that is over; whatever else is there is told as skipped. */
   outputs(jobId: string, signal: AbortSignal): AsyncIterable<OutputFile | OutputSkipped>;
   /** Removes the container and the volumes of the job; resolves when nothing of it is left. None there = done. */

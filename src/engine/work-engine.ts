@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Instant } from '../clock.ts';
 import type { Image } from '../image/image.ts';
 import { isProjectJob, type PinnedWork } from '../task/project.ts';
+import type { ContainerUse } from '../task/usage.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import type { CreateOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
 import type { ProjectEngine } from './project-engine.ts';
@@ -72,6 +73,10 @@ export class WorkEngine implements Engine {
 
   progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {
     return this.#of(jobId).progress(jobId, signal);
+  }
+
+  usage(jobId: string, signal: AbortSignal): Promise<ReadonlyMap<string, ContainerUse>> {
+    return this.#of(jobId).usage(jobId, signal);
   }
 
   outputs(jobId: string, signal: AbortSignal): AsyncIterable<OutputFile | OutputSkipped> {

@@ -10,6 +10,7 @@ import type { Decisions, Policy, ProjectPolicy } from '../policy/policy.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { PulledImages } from '../store/pulled-images.ts';
 import type { ResultStore } from '../store/result-store.ts';
+import type { UsageStore } from '../store/usage-store.ts';
 import { ADMIT_ALL, type Admission } from './admission.ts';
 import type { Closure } from './closure.ts';
 import { DiskWatch } from './disk-watch.ts';
@@ -29,11 +30,13 @@ import { Lease } from './lease.ts';
 import type { JobLimits } from './limits.ts';
 import { type MayStart, type Offer, Slots } from './slots.ts';
 import { StartupEstimate } from './startup-estimate.ts';
+import { UsageWatch } from './usage-watch.ts';
 
 /** What jobs are run with. */
 export interface ExecutionParts {
   readonly store: JobStore;
   readonly results: ResultStore;
+  readonly usage: UsageStore;
   readonly engine: Engine;
   readonly policy: Policy & ProjectPolicy;
   /** Absent = nobody remembers what was said before. */
@@ -45,6 +48,8 @@ export interface ExecutionParts {
   readonly limits: JobLimits;
   /** Seconds for which the record of a destroyed job stays. */
   readonly archive: number;
+  /** Seconds for which it is known what a job has used, from its end. */
+  readonly keepUsage: number;
   /** Seconds for which jobs stay with a gateway that gives no sign of life. */
   readonly lease: number;
   /** How many images are pulled at once, and the seconds that one may take. */
@@ -88,7 +93,8 @@ export class Execution {
     const parts = { ...given, kinds, store, lease, watch: this.watch, slots: this.slots, pulls };
     this.startup = new StartupEstimate(parts);
     const disk = new DiskWatch({ engine: given.engine, clock: given.clock, logger: given.logger, ...given.disk });
-    const runner = new JobRunner({ ...parts, disk, start: new JobStart({ ...parts, closed: () => this.closure }) });
+    const usage = new UsageWatch(given);
+    const runner = new JobRunner({ ...parts, disk, usage, start: new JobStart({ ...parts, closed: () => this.closure }) });
     const queue = new JobQueue({ ...parts, runner, closed: this.#closed, beat: (given.lease * 1000) / 3 });
     const ready = async (): Promise<void> => this.slots.offer(await given.offer());
     this.#queue = queue;

@@ -7,6 +7,7 @@ import { type Collected, collectResults, type OnRefusal } from './job-results.ts
 import { type Lease, LeaseLost } from './lease.ts';
 import type { JobLimits } from './limits.ts';
 import { type Circumstances, outcomeOf } from './outcome.ts';
+import type { UsageWatch } from './usage-watch.ts';
 
 export interface JobEndingParts {
   readonly store: JobStore;
@@ -15,6 +16,7 @@ export interface JobEndingParts {
   readonly clock: Clock;
   readonly limits: JobLimits;
   readonly lease: Lease;
+  readonly usage: UsageWatch;
 }
 
 /** What is written with the last phase. */
@@ -51,7 +53,7 @@ export class JobEnding {
     const collected = await this.#collect(job, fetching);
     const outcome = outcomeOf(run, job, circumstances);
     const error = outcome.error !== null && outcome.phase === 'ERROR' ? await this.#withDetail(job.id, outcome.error, collected) : outcome.error;
-    const info: JobInfo = { ...job.info, ...outcome.info, ...warnings(collected) };
+    const info: JobInfo = { ...job.info, ...outcome.info, ...(await this.#facts(job.id, collected)) };
     const ended = await this.#end(job, outcome.phase, { results: collected.results, error, info, endTime: run.finishedAt });
     if (!ended) await this.#parts.store.update(job.id, ['ABORTED'], { results: collected.results, info });
     await this.#remove(job.id);
@@ -62,13 +64,14 @@ export class JobEnding {
     const code = last?.exit?.code;
     const known = code === undefined ? 'how it ended is not known' : `it had ended with exit code ${String(code)}, but what it wrote was not kept yet`;
     const error: JobError = { type: 'transient', message: `the container was lost: the engine no longer has it, and ${known}` };
-    await this.#end(job, 'ERROR', { error, results: [], info: { ...job.info, ...(code === undefined ? {} : { exitCode: code }) }, endTime: last?.finishedAt });
+    await this.#end(job, 'ERROR', { error, results: [], info: { ...job.info, ...(code === undefined ? {} : { exitCode: code }), ...(await this.#facts(job.id)) }, endTime: last?.finishedAt });
     await this.#remove(job.id);
   }
 
   /** The job cannot be started or not be ended properly. */
   async fail(job: Job, error: JobError, decision?: Job['decision']): Promise<void> {
-    await this.#end(job, 'ERROR', { error, ...(job.phase === 'QUEUED' ? { results: [] } : {}), ...(decision === undefined ? {} : { decision }) });
+    const facts = job.phase === 'QUEUED' ? {} : { info: { ...job.info, ...(await this.#facts(job.id)) } };
+    await this.#end(job, 'ERROR', { error, ...facts, ...(job.phase === 'QUEUED' ? { results: [] } : {}), ...(decision === undefined ? {} : { decision }) });
     await this.#remove(job.id);
   }
 
@@ -79,12 +82,13 @@ export class JobEnding {
 
   /** Stops the container of a job that is over already, keeps what it has written where somebody may still read it, removes it. */
   async finish(jobId: string, fetching: Fetching): Promise<void> {
-    const { engine, limits, store } = this.#parts;
+    const { engine, limits, store, usage } = this.#parts;
+    await usage.measure(jobId, fetching.signal);
     await engine.stop(jobId, limits.grace);
     const [run, job] = await Promise.all([engine.inspect(jobId), store.get(jobId)]);
     if (run?.state === 'exited' && job?.phase === 'ABORTED') {
       const collected = await this.#collect(job, fetching);
-      await store.update(jobId, ['ABORTED'], { results: collected.results, info: { ...job.info, ...warnings(collected) } });
+      await store.update(jobId, ['ABORTED'], { results: collected.results, info: { ...job.info, ...(await this.#facts(jobId, collected)) } });
     }
     await engine.remove(jobId);
   }
@@ -117,8 +121,14 @@ export class JobEnding {
     for await (const chunk of tail as AsyncIterable<Buffer>) bytes.push(chunk);
     return { ...error, detail: `${error.message}\n\nThe end of stderr:\n${Buffer.concat(bytes).toString('utf8')}` };
   }
-}
 
-function warnings({ warnings: lines }: Collected): Pick<JobInfo, 'warnings'> {
-  return lines.length === 0 ? {} : { warnings: lines };
+  /** What is known of a job once it is over. */
+  async #facts(jobId: string, collected?: Collected): Promise<JobInfo> {
+    const usage = await this.#parts.usage.used(jobId);
+    return {
+      ...(usage === undefined ? {} : { usage }),
+      ...(collected === undefined ? {} : { resultBytes: collected.results.reduce((sum, { size }) => sum + (size ?? 0), 0) }),
+      ...(collected === undefined || collected.warnings.length === 0 ? {} : { warnings: collected.warnings }),
+    };
+  }
 }

@@ -3,6 +3,8 @@ import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Job } from '../job/job.ts';
 import type { JobStore } from '../store/job-store.ts';
+import type { UsageStore } from '../store/usage-store.ts';
+import type { Usage } from '../task/usage.ts';
 
 /** What is true of a job only now, and therefore not kept with it. */
 export interface LiveFacts {
@@ -10,6 +12,8 @@ export interface LiveFacts {
   readonly queuePosition?: number;
   /** The job's own word on how far it is. */
   readonly progress?: string;
+  /** What it has used so far. */
+  readonly usage?: Usage;
 }
 
 /** A running job's word is asked for at most this often (milliseconds), and only while somebody looks. */
@@ -28,11 +32,13 @@ interface Word {
 export class JobProgress {
   readonly #store: JobStore;
   readonly #engine: Engine;
+  readonly #usage: UsageStore;
   readonly #clock: Clock;
   readonly #words = new LRUCache<string, Word>({ max: 10_000 });
 
-  constructor(parts: { readonly store: JobStore; readonly engine: Engine; readonly clock: Clock }) {
+  constructor(parts: { readonly store: JobStore; readonly usage: UsageStore; readonly engine: Engine; readonly clock: Clock }) {
     this.#store = parts.store;
+    this.#usage = parts.usage;
     this.#engine = parts.engine;
     this.#clock = parts.clock;
   }
@@ -43,9 +49,10 @@ export class JobProgress {
       const ahead = await this.#store.ahead(job.id).catch(() => undefined);
       return ahead === undefined ? {} : { queuePosition: ahead + 1 };
     }
-    if (job.phase !== 'EXECUTING' || this.#hasJustStarted(job)) return {};
-    const line = await this.#lineOf(job.id);
-    return line === undefined ? {} : { progress: line };
+    if (job.phase !== 'EXECUTING') return {};
+    const usage = await this.#usage.used(job.id).catch(() => undefined);
+    const line = this.#hasJustStarted(job) ? undefined : await this.#lineOf(job.id);
+    return { ...(line === undefined ? {} : { progress: line }), ...(usage === undefined ? {} : { usage }) };
   }
 
   /** A look into a running container costs the engine a good part of what a short job does, and would find nothing yet. */

@@ -4,6 +4,7 @@ import { isTemporary } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { ResultStore } from '../store/result-store.ts';
+import type { UsageStore } from '../store/usage-store.ts';
 import type { JobQueue } from './job-queue.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { Lease } from './lease.ts';
@@ -18,6 +19,9 @@ export interface JobRecoveryParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly lease: Lease;
+  readonly usage: UsageStore;
+  /** Seconds for which it is known what a job has used, from its end. */
+  readonly keepUsage: number;
   /** Called once the engine has answered, before queued jobs are started. */
   readonly ready: () => Promise<void>;
 }
@@ -34,8 +38,8 @@ const MOST = 10_000;
 /** Jobs settled at once: each is some calls to the engine. */
 const AT_ONCE = 8;
 
-/** Passes between two looks for results that belong to no job. */
-const RESULTS_EVERY = 360;
+/** Passes between two looks for results that belong to no job, and for usage that is kept no longer. */
+const SWEEP_EVERY = 360;
 
 /** Brings store and engine together again after whatever happened: every job on which nobody works, by the table. */
 export class JobRecovery {
@@ -72,7 +76,7 @@ export class JobRecovery {
         queue.open();
         if (!reachable) logger.info({}, 'store and engine can be compared again');
         reachable = true;
-        if (pass % RESULTS_EVERY === 0) await this.sweepResults();
+        if (pass % SWEEP_EVERY === 0) await this.#sweep();
       } catch (error) {
         if (reachable) logger.warn({ err: error }, 'store and engine cannot be compared at present; jobs wait');
         reachable = false;
@@ -103,6 +107,12 @@ export class JobRecovery {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, settleAll));
     if (outage !== undefined) throw outage instanceof Error ? outage : new Error('an outage', { cause: outage });
+  }
+
+  async #sweep(): Promise<void> {
+    const { clock, keepUsage, usage } = this.#parts;
+    await usage.forget(clock.now() - keepUsage * 1000);
+    await this.sweepResults();
   }
 
   /** Removes results of jobs that are gone or archived: the process died between the record and the files. */

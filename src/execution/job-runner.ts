@@ -53,7 +53,7 @@ export class JobRunner {
   async run(job: Job, tries: number, shutdown: AbortSignal): Promise<'done' | 'later' | 'lost'> {
     const { clock, lease, store } = this.#parts;
     const guard = new Guard(job.id, this.#parts, shutdown);
-    const work: Work = { guard, shutdown, tries, job, ran: undefined, stopped: false, overDisk: false, outage: false, end: undefined, failures: 0, pauses: 0 };
+    const work: Work = { guard, shutdown, tries, job, ran: undefined, stopped: false, overDisk: false, outage: false, end: undefined, measuring: undefined, failures: 0, pauses: 0 };
     this.#guards.set(job.id, guard);
     try {
       for (;;) {
@@ -68,6 +68,7 @@ export class JobRunner {
     } finally {
       this.#guards.delete(job.id);
       guard.close();
+      await work.measuring;
       // not given back, it is still this process's own, and recovery takes it up
       await store.release(job.id, lease.holder).catch(() => undefined);
     }
@@ -135,6 +136,7 @@ export class JobRunner {
   /** Waits for the end of the container, or ends it at its limit, which may be changed meanwhile. */
   async #untilOver(work: Work): Promise<void> {
     const { guard } = work;
+    work.measuring ??= this.#parts.usage.follow(work.job, guard.signal);
     for (;;) {
       const change = guard.change();
       try {
@@ -171,6 +173,7 @@ export class JobRunner {
     if (typeof event === 'object') return { run: event, overLimit: work.stopped };
     if ((await this.#present(work)).state === 'running') {
       await lease.mustHold(work.job.id);
+      await this.#parts.usage.measure(work.job.id, work.guard.signal);
       if (event === 'disk') work.overDisk = true;
       else work.stopped = true;
       // what fills the disk gets no time to fill it further

@@ -21,6 +21,8 @@ export interface Work {
   outage: boolean;
   /** How the container ended, once that is known. */
   end: { readonly run: EngineRun; readonly overLimit: boolean } | undefined;
+  /** What it uses is measured until this resolves: when the guard lets go. */
+  measuring: Promise<void> | undefined;
   /** Tries that failed and for which not just an outage is to blame. */
   failures: number;
   /** Tries that failed in a row, whatever for. */

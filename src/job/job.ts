@@ -2,6 +2,7 @@ import type { Instant } from '../clock.ts';
 import type { Digest } from '../image/digest.ts';
 import type { Decision, EarlierDecision } from '../task/decision.ts';
 import type { PinnedWork } from '../task/project.ts';
+import type { Usage } from '../task/usage.ts';
 import type { Phase } from './phase.ts';
 
 /** The name of a job list, one for each kind of task: the path below `/uws/`. */
@@ -50,6 +51,10 @@ export interface JobInfo {
   readonly outOfMemory?: boolean;
   /** The digest that the tag names now, where it is no longer the one that was judged and runs. */
   readonly tagMovedTo?: Digest;
+  /** What it has used, as far as it was measured; absent also where it was over before anybody could. */
+  readonly usage?: Usage;
+  /** Bytes of the results that were kept of it; once they are, for results go and the record may stay. */
+  readonly resultBytes?: number;
   /** Output that was not kept, and why; one line each. */
   readonly warnings?: readonly string[];
 }

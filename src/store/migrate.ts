@@ -1,9 +1,10 @@
 import type { Database } from 'better-sqlite3';
 import { JOBS } from './migrations/0001-jobs.ts';
 import { PULLED_IMAGES } from './migrations/0002-pulled-images.ts';
+import { USAGE } from './migrations/0003-usage.ts';
 
 /** In order; the number of those that have been applied is the database's user_version. */
-const MIGRATIONS: readonly string[] = [JOBS, PULLED_IMAGES];
+const MIGRATIONS: readonly string[] = [JOBS, PULLED_IMAGES, USAGE];
 
 /** The version of a store that is up to date. */
 export const newestVersion = MIGRATIONS.length;

@@ -7,6 +7,7 @@ import { type JobRow, fromRow, toRow } from './job-row.ts';
 import type { CreationKey, EarlierCreation, JobStore, Standing } from './job-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { SqliteJobList } from './sqlite-job-list.ts';
+import { UsageRows } from './sqlite-usage-rows.ts';
 
 const COLUMNS = [
   'id', 'list', 'revision', 'owner', 'run_id', 'phase', 'quote', 'creation_time', 'start_time', 'end_time', 'execution_duration',
@@ -38,6 +39,7 @@ type Change = (job: Job) => Job | undefined;
 export class SqliteJobStore implements JobStore {
   readonly #database: SqliteDatabase;
   readonly #list: SqliteJobList;
+  readonly #usage: UsageRows;
   readonly #insert: Statement;
   readonly #update: Statement;
   readonly #select: Statement<[string], JobRow>;
@@ -50,6 +52,7 @@ export class SqliteJobStore implements JobStore {
     this.#database = database;
     const { connection } = database;
     this.#list = new SqliteJobList(database);
+    this.#usage = new UsageRows(connection);
     this.#insert = connection.prepare(INSERT);
     this.#update = connection.prepare(UPDATE);
     this.#select = connection.prepare('SELECT * FROM jobs WHERE id = ? AND deleted = 0');
@@ -61,6 +64,7 @@ export class SqliteJobStore implements JobStore {
       const changed = change(before);
       if (changed === undefined) return undefined;
       const after = lightened({ ...changed, revision: before.revision + 1 });
+      this.#usage.follow(after);
       this.#update.run({ ...toRow(after), queued: after.phase === 'QUEUED' && before.phase !== 'QUEUED' ? 1 : 0 });
       return after;
     });
@@ -187,7 +191,11 @@ export class SqliteJobStore implements JobStore {
   async delete(id: string, at: Instant): Promise<boolean> {
     const sql = `UPDATE jobs SET deleted = 1, revision = revision + 1, end_time = COALESCE(end_time, @at),
       phase = CASE WHEN phase IN ('COMPLETED', 'ERROR', 'ABORTED', 'ARCHIVED') THEN phase ELSE 'ABORTED' END, body = json_set(body, '$.parameters', json('[]')) WHERE id = @id AND deleted = 0`;
-    const deleted = this.#run(sql, { id, at }) > 0;
+    const both = this.#database.connection.transaction(() => {
+      this.#usage.gone(id, at);
+      return this.#prepared(sql).run({ id, at }).changes > 0;
+    });
+    const deleted = this.#database.attempt(() => both.immediate());
     await this.#database.durable();
     return deleted;
   }

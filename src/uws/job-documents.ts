@@ -92,5 +92,5 @@ export class JobDocuments {
 }
 
 function isSame(one: LiveFacts, other: LiveFacts): boolean {
-  return one.queuePosition === other.queuePosition && one.progress === other.progress;
+  return one.queuePosition === other.queuePosition && one.progress === other.progress && one.usage?.measuredAt === other.usage?.measuredAt;
 }

@@ -37,8 +37,31 @@ export function factsOf(job: Job, live: LiveFacts = {}): JobFacts {
     exitCode: info.exitCode,
     signal: info.signal,
     outOfMemory: info.outOfMemory,
+    ...usageOf(job, live),
     warnings: info.warnings === undefined || info.warnings.length === 0 ? undefined : info.warnings,
   });
+}
+
+/** What the job uses; as long as it runs by what was measured last. */
+function usageOf({ startTime, endTime, info }: Job, live: LiveFacts): Readonly<Record<string, JobFacts[string] | undefined>> {
+  if (startTime === null) return {};
+  const usage = info.usage ?? live.usage;
+  return {
+    wallSeconds: endTime === null ? undefined : seconds((endTime - startTime) / 1000),
+    cpuSeconds: usage && seconds(usage.cpuSeconds),
+    peakMemory: usage?.peakMemory,
+    diskReadBytes: usage?.readBytes,
+    diskWrittenBytes: usage?.writtenBytes,
+    networkReceivedBytes: usage?.receivedBytes,
+    networkSentBytes: usage?.sentBytes,
+    usageMeasuredAt: usage && formatInstant(usage.measuredAt),
+    resultBytes: info.resultBytes,
+  };
+}
+
+/** In milliseconds. */
+function seconds(value: number): number {
+  return Math.round(value * 1000) / 1000;
 }
 
 function present(facts: Readonly<Record<string, JobFacts[string] | undefined>>): JobFacts {

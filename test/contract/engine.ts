@@ -383,6 +383,19 @@ export function engineContract(subject: () => EngineSubject): void {
     });
   });
 
+  describe('usage', () => {
+    it('is of running containers alone, and does not count down', async () => {
+      const { engine } = subject();
+      const jobId = await started(PROGRAMS.stays);
+      const [first] = [...(await engine.usage(jobId, signal)).entries()];
+      const [later] = [...(await engine.usage(jobId, signal)).entries()];
+      expect(later?.[0]).to.equal(first?.[0]);
+      expect(later?.[1].cpuSeconds).to.be.at.least(first?.[1].cpuSeconds ?? Infinity);
+      expect(later?.[1].peakMemory).to.be.at.least(first?.[1].peakMemory ?? Infinity);
+      for (const other of [await created(PROGRAMS.nothing), await over(PROGRAMS.nothing), 'nobody']) expect([...(await engine.usage(other, signal))]).to.deep.equal([]);
+    });
+  });
+
   describe('remove and list', () => {
     it('list has what there is, in its state', async () => {
       const states = { [await created(PROGRAMS.nothing)]: 'created', [await started(PROGRAMS.stays)]: 'running', [await over(PROGRAMS.talks)]: 'exited' };

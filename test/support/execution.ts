@@ -18,6 +18,7 @@ import { FileResultStore } from '../../src/store/file-result-store.ts';
 import { SqliteDatabase } from '../../src/store/sqlite-database.ts';
 import { SqliteJobStore } from '../../src/store/sqlite-job-store.ts';
 import { SqlitePulledImages } from '../../src/store/sqlite-pulled-images.ts';
+import { SqliteUsageStore } from '../../src/store/sqlite-usage-store.ts';
 import type { Task } from '../../src/task/task.ts';
 import { PINNED_TASK } from './jobs.ts';
 import { MemoryEngine } from './memory-engine.ts';
@@ -76,6 +77,7 @@ export class TestExecution {
   readonly #wrap: (store: JobStore) => JobStore;
   store!: SqliteJobStore;
   images!: SqlitePulledImages;
+  usage!: SqliteUsageStore;
   execution!: Execution;
 
   /** `wrap`: what the execution gets for its store. */
@@ -98,6 +100,7 @@ export class TestExecution {
     const database = new SqliteDatabase(join(this.folder, 'jobs.db'));
     this.store = new SqliteJobStore(database);
     this.images = new SqlitePulledImages(database);
+    this.usage = new SqliteUsageStore(database);
     this.execution = this.#make();
     await this.execution.start();
   }
@@ -144,6 +147,8 @@ export class TestExecution {
     return new Execution({
       store: this.#wrap(this.store),
       results: this.results,
+      usage: this.usage,
+      keepUsage: 86_400,
       engine: this.engine,
       policy: this.policy,
       secrets: new SecretBox(Buffer.alloc(32, 1)),

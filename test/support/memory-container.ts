@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Clock, Instant } from '../../src/clock.ts';
 import type { EngineRun, Exit } from '../../src/engine/engine.ts';
+import type { ContainerUse } from '../../src/task/usage.ts';
 
 /** What a container does by itself; everything absent is "nothing" and exit code 0. */
 export interface Outcome {
@@ -29,6 +30,8 @@ export class MemoryContainer {
   files: Record<string, string | Uint8Array> = {};
   skipped: { readonly path: string; readonly reason: string }[] = [];
   removed = false;
+  /** What it has used so far. */
+  use: ContainerUse = { cpuSeconds: 0, peakMemory: 0 };
   #startedAt: Instant | undefined;
   #finishedAt: Instant | undefined;
   #exit: Exit | undefined;

@@ -7,6 +7,7 @@ import type { Digest } from '../../src/image/digest.ts';
 import { type Image, pinnedName } from '../../src/image/image.ts';
 import { imagesOf, type PinnedWork } from '../../src/task/project.ts';
 import type { PinnedTask } from '../../src/task/task.ts';
+import type { ContainerUse } from '../../src/task/usage.ts';
 import { MemoryContainer } from './memory-container.ts';
 import type { Outcome } from './memory-container.ts';
 
@@ -98,6 +99,13 @@ export class MemoryEngine implements Engine {
     const container = this.#containers.get(jobId);
     if (container?.state !== 'running') throw new Error(`no running container of ${jobId}`);
     container.files[path] = text;
+  }
+
+  /** What a running container has used since its start. */
+  use(jobId: string, use: ContainerUse): void {
+    const container = this.#containers.get(jobId);
+    if (container?.state !== 'running') throw new Error(`no running container of ${jobId}`);
+    container.use = use;
   }
 
   /** The next `call` fails with `error` (default EngineUnavailable); with `after`, it does its work and the answer is lost. */
@@ -289,6 +297,13 @@ export class MemoryEngine implements Engine {
 
   async progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {
     return this.#do('progress', jobId, signal, () => this.#containers.get(jobId)?.files['.uws/progress']?.toString().trimEnd().split('\n').at(-1));
+  }
+
+  async usage(jobId: string, signal: AbortSignal): Promise<ReadonlyMap<string, ContainerUse>> {
+    return this.#do('usage', jobId, signal, () => {
+      const container = this.#containers.get(jobId);
+      return new Map(container?.state === 'running' ? [[jobId, container.use]] : []);
+    });
   }
 
   async *outputs(jobId: string, signal: AbortSignal): AsyncGenerator<OutputFile | OutputSkipped> {

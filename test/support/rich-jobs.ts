@@ -27,7 +27,7 @@ export function richJob(phase: Phase, now: Instant): Partial<Job> {
       { id: 'a b/ü&<.fits', mediaType: 'application/fits', size: 12, digest: HASH },
     ] : [],
     error: phase === 'ERROR' ? { type: 'fatal', message: 'exit code 1 <&>', detail: 'the end of stderr' } : phase === 'ABORTED' ? { type: 'fatal', message: 'over its limit' } : null,
-    info: ran ? { message: 'doing <it>', ...(over ? { exitCode: 1, signal: 'SIGKILL', outOfMemory: true } : {}), tagMovedTo: HASH, warnings: ['one', 'two'] } : {},
+    info: ran ? { message: 'doing <it>', ...(over ? { exitCode: 1, signal: 'SIGKILL', outOfMemory: true, resultBytes: 15, usage: { cpuSeconds: 1.23456, peakMemory: 2 ** 20, writtenBytes: 7, sentBytes: 0, measuredAt: now + 2 } } : {}), tagMovedTo: HASH, warnings: ['one', 'two'] } : {},
   };
 }
 

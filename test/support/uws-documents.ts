@@ -71,7 +71,9 @@ function parametersJson(list: Element): Record<string, unknown> {
   return json;
 }
 
-const NUMBERS = new Set(['exitCode', 'queuePosition', 'pulledBytes', 'pullBytes']);
+const NUMBERS = new Set([
+  'exitCode', 'queuePosition', 'pulledBytes', 'pullBytes', 'wallSeconds', 'cpuSeconds', 'peakMemory', 'diskReadBytes', 'diskWrittenBytes', 'networkReceivedBytes', 'networkSentBytes', 'resultBytes',
+]);
 const LISTS = new Set(['warnings']);
 
 function jobInfoJson(info: Element | undefined): Record<string, unknown> {

@@ -191,7 +191,8 @@ describe('the life of a job', () => {
     expect(job.phase).to.equal('QUEUED');
     expect(job.info.message).to.contain('does not answer');
     test.engine.reconnect();
-    for (const look of [2000, 2000, 2000]) {
+    // the job waits 3 s, from whenever its runner has let go of it
+    for (const look of [2000, 2000, 2000, 2000, 2000]) {
       await clock.whenSleepingUntil(clock.now() + look);
       clock.advance(look);
     }
