@@ -105,7 +105,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     verifier: new ProcessVerifier(clock),
   });
   const rights = config.identity?.anonymous ?? { ask: true, run: true, reasons: true };
-  const quotas = new Quotas({ config: config.quotas, store, clock, anonymous: rights });
+  const quotas = new Quotas({ config: config.quotas, store, usage, clock, anonymous: rights });
   const judge = new DecisionMemory(new CallerPolicy({ judge: policy, quotas: config.quotas, reasons: rights.reasons, lacks: ({ relaxed }, signal) => lacksFor(relaxed, preflight, signal) }));
   const space = new DiskSpace({
     budget: config.disk,
@@ -168,6 +168,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
         policy: judge,
         refuseCaller: (caller) => quotas.refusal(caller) ?? engineLacks(preflight),
         closed: () => execution.closure,
+        excess: (caller, task) => quotas.excess(caller, { create: true, run: true, task }),
         admitQuestion: (caller, address) => quotas.ask(caller, address),
         clock,
         logger,

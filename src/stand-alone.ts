@@ -21,13 +21,14 @@ const BODY_LIMIT = 1024 * 1024;
 
 /** Nobody has jobs here. */
 const NO_JOBS = { waiting: async () => [], holdings: async () => ({ jobs: 0, resultBytes: 0 }) };
+const NO_USAGE = { cpu: async () => [], images: async () => [], kept: async () => [] };
 
 /** A planner that speaks for others and runs nothing itself (note §8.1): no engine, no registry, no store, no job lists, no file written. */
 export async function startStandAlone(config: Config, clock: Clock, logger: Logger): Promise<{ readonly address: string; stop(): Promise<void> }> {
   const { baseUrl, planner } = config;
   const fetch = new UntrustedFetch(clock);
   const rights = config.identity?.anonymous ?? { ask: true, run: false };
-  const quotas = new Quotas({ config: config.quotas, store: NO_JOBS, clock, anonymous: rights });
+  const quotas = new Quotas({ config: config.quotas, store: NO_JOBS, usage: NO_USAGE, clock, anonymous: rights });
   const identity = config.identity === undefined ? undefined : await createIdentity(config.identity, { fetch, clock, logger, baseUrl });
   const app = createApp({
     logger,

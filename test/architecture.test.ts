@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   identity: ['untrusted-fetch.ts', 'http', 'policy/wildcard.ts'],
   quota: ['job', 'task', 'store/job-store.ts', 'store/usage-store.ts', 'policy/policy.ts', 'policy/verdict.ts', 'execution/admission.ts'],
   compose: ['image', 'task'],
-  planner: ['execution/closure.ts', 'policy/policy.ts', 'policy/verdict.ts', 'task', 'image', 'http', 'job/instant.ts', 'untrusted-fetch.ts'],
+  planner: ['execution/admission.ts', 'execution/closure.ts', 'policy/policy.ts', 'policy/verdict.ts', 'task', 'image', 'http', 'job/instant.ts', 'untrusted-fetch.ts'],
 };
 
 /** The top of the house: what wires and what starts. */

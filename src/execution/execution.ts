@@ -95,7 +95,8 @@ export class Execution {
     const disk = new DiskWatch({ engine: given.engine, clock: given.clock, logger: given.logger, ...given.disk });
     const usage = new UsageWatch(given);
     const runner = new JobRunner({ ...parts, disk, usage, start: new JobStart({ ...parts, closed: () => this.closure }) });
-    const queue = new JobQueue({ ...parts, runner, closed: this.#closed, beat: (given.lease * 1000) / 3 });
+    const admission = given.admission ?? ADMIT_ALL;
+    const queue = new JobQueue({ ...parts, runner, admission, closed: this.#closed, beat: (given.lease * 1000) / 3 });
     const ready = async (): Promise<void> => this.slots.offer(await given.offer());
     this.#queue = queue;
     this.#drain = new JobDrain({ queue, runner, clock: given.clock });
@@ -108,7 +109,7 @@ export class Execution {
       kind: kinds[list],
       queued: () => queue.wake(),
       removed: () => this.#destruction.wake(),
-      admission: given.admission ?? ADMIT_ALL,
+      admission,
       admit: () => {
         const { closure } = this;
         if (closure !== undefined) throw new GatewayError('Unavailable', closure.text, { headers: { 'Retry-After': String(closure.retryAfter) } });

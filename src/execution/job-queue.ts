@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Job } from '../job/job.ts';
 import type { Logger } from '../logger.ts';
 import type { JobStore } from '../store/job-store.ts';
+import type { Admission } from './admission.ts';
 import type { Closure } from './closure.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { Lease } from './lease.ts';
@@ -14,6 +15,7 @@ export interface JobQueueParts {
   readonly runner: JobRunner;
   readonly slots: Slots;
   readonly lease: Lease;
+  readonly admission: Admission;
   /** Why nothing is started at present, beside a drain; undefined = nothing stands in the way. */
   readonly closed: () => Closure | undefined;
   /** Between two heartbeats (milliseconds): a third of the lease. */
@@ -26,6 +28,8 @@ const LOOK = 2_000;
 /** A job that could not be started is tried again after this (milliseconds); each further pause is twice as long, up to `LATEST`. */
 const LATER = 3_000;
 const LATEST = 60_000;
+
+const HELD_BACK = 'waiting: a quota of CPU time within a day is used up';
 
 /** A job that has to wait before its next try; others pass it meanwhile. */
 interface Deferred {
@@ -146,11 +150,22 @@ export class JobQueue {
     const { clock, closed, lease, slots, store } = this.#parts;
     while (this.#open && !this.#draining && closed() === undefined && !this.#shutdown.signal.aborted && lease.valid && slots.free().slots > 0) {
       const except = [...this.#active.keys(), ...[...this.#deferred.keys()].filter((jobId) => this.#waits(jobId))];
-      const next = slots.next(await store.firstInLine(lease.holder, clock.now(), except));
+      const line = await store.firstInLine(lease.holder, clock.now(), except);
+      const held = await Promise.all(line.map((job) => this.#holdsBack(job)));
+      const next = slots.next(line.filter((_, i) => held[i] !== true));
       if (next === undefined) return;
       const job = await store.claim(next.id, lease.holder, clock.now());
       if (job !== undefined && !this.runs(job.id)) this.#launch(job, this.#deferred.get(job.id)?.tries ?? 0);
     }
+  }
+
+  /** Whether a quota keeps the job waiting, which it then says. */
+  async #holdsBack(job: Job): Promise<boolean> {
+    const { admission, store } = this.#parts;
+    if (!(await admission.holdsBack(job))) return false;
+    // news for whoever looks: losing it is harmless
+    if (job.info.message !== HELD_BACK) await store.update(job.id, ['QUEUED'], { info: { ...job.info, message: HELD_BACK } }).catch(() => undefined);
+    return true;
   }
 
   /** Whether the job's next try is not due yet. */

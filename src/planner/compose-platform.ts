@@ -1,11 +1,13 @@
 import type { Caller } from '../caller.ts';
+import type { Excess } from '../execution/admission.ts';
 import type { Closure } from '../execution/closure.ts';
 import type { ProjectPolicy } from '../policy/policy.ts';
 import type { ProjectOffer, ProjectReason, ProjectVerdict, Reason } from '../policy/verdict.ts';
 import { FetchFailed } from '../untrusted-fetch.ts';
 import { type ComposeTask, formatComposeParameters } from '../task/compose-parameters.ts';
+import type { PinnedWork } from '../task/project.ts';
 import type { Resources } from '../task/task.ts';
-import { closedAnswer } from './closed-answer.ts';
+import { closedAnswer, excessAnswer } from './closed-answer.ts';
 import { readComposeMembers } from './compose-task.ts';
 import { grantedDuration, grantedRanges, offeredRanges, resourceWarnings, shortfalls, type SiteResources } from './container-resources.ts';
 import { dataReasons, readDataReferences } from './data-access.ts';
@@ -29,6 +31,8 @@ export interface ComposePlatformParts {
   readonly refuseCaller?: (caller: Caller) => Reason | undefined;
   /** Why nobody's jobs are taken at present; undefined = they are. Absent = always. */
   readonly closed?: () => Closure | undefined;
+  /** What a quota says to one more job of this caller, of this work where it is known; undefined = nothing. Absent = there are none. */
+  readonly excess?: (caller: Caller, work: PinnedWork | null) => Promise<Excess | undefined>;
   /** Absent = a question that names its file by URL is answered NO. */
   readonly fetchFile?: ComposeFetch;
 }
@@ -78,7 +82,9 @@ export class ComposePlatform implements Platform {
     const servicetype = tasktype.slice(0, -TASK.length) + SERVICE;
     if (task === undefined) {
       const reasons = policy.general(caller).map((reason) => shownReason({ ...reason, line: 0 }));
-      return reasons.length > 0 ? { word: 'NO', reasons, ...common } : { word: 'YES', interfaces: [this.#offer(servicetype, undefined, undefined, asked.ranges)], ...common };
+      if (reasons.length > 0) return { word: 'NO', reasons, ...common };
+      const excess = await this.#parts.excess?.(caller, null);
+      return excess === undefined ? { word: 'YES', interfaces: [this.#offer(servicetype, undefined, undefined, asked.ranges)], ...common } : { ...excessAnswer(excess), ...common };
     }
     const verdict = await policy.evaluateProject(task, caller, signal);
     const warnings = [...common.warnings, ...verdict.warnings.map(shownWarning)];
@@ -87,6 +93,8 @@ export class ComposePlatform implements Platform {
     // A file says itself what it needs: minimums of the question beside it can only be met by it.
     const lacking = shortfalls(asked.ranges, grantedRanges(verdict.project.resources, grantedDuration(asked.ranges.duration, site().executionDuration), site()));
     if (lacking.length > 0) return { word: 'NO', reasons: lacking.map(inFile), resources: offered, decision, ...common, warnings };
+    const excess = await this.#parts.excess?.(caller, verdict.project);
+    if (excess !== undefined) return { ...excessAnswer(excess), decision, ...common, warnings };
     return { word: 'YES', interfaces: [this.#offer(servicetype, task, verdict.project.resources, asked.ranges)], decision, ...common, warnings };
   }
 

@@ -1,13 +1,15 @@
 import type { Caller } from '../caller.ts';
 import { GatewayError } from '../errors.ts';
+import type { Excess } from '../execution/admission.ts';
 import type { Closure } from '../execution/closure.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Reason, Verdict } from '../policy/verdict.ts';
 import { type GivenParameter, parseContainerParameters } from '../task/container-parameters.ts';
 import { formatPinnedParameters } from '../task/pinned-parameters.ts';
+import type { PinnedWork } from '../task/project.ts';
 import type { ContainerTask, Resources, Task } from '../task/task.ts';
 import { grantedDuration, grantedRanges, offeredRanges, resourceWarnings, shortfalls, type SiteResources, wanted } from './container-resources.ts';
-import { closedAnswer } from './closed-answer.ts';
+import { closedAnswer, excessAnswer } from './closed-answer.ts';
 import { atQuestion, type ContainerMembers, readContainerMembers } from './container-task.ts';
 import { dataReasons, readDataReferences } from './data-access.ts';
 import type { Answer, Info, NoReason, Platform, ServiceInterface } from './offer.ts';
@@ -29,6 +31,8 @@ export interface ContainerPlatformParts {
   readonly refuseCaller?: (caller: Caller) => Reason | undefined;
   /** Why nobody's jobs are taken at present; undefined = they are. Absent = always. */
   readonly closed?: () => Closure | undefined;
+  /** What a quota says to one more job of this caller, of this work where it is known; undefined = nothing. Absent = there are none. */
+  readonly excess?: (caller: Caller, work: PinnedWork | null) => Promise<Excess | undefined>;
   /** Absent = nobody can say when a job would start. */
   readonly estimateStartup?: StartupEstimate;
   /** The other way to run the same: absent = there is none. */
@@ -78,14 +82,16 @@ export class ContainerPlatform implements Platform {
     const servicetype = tasktype.slice(0, -TASK.length) + SERVICE;
     const answer = members.hasImage
       ? await this.#decideImage(servicetype, members, { asked, site }, caller, signal)
-      : this.#decideAny(servicetype, { asked, site }, caller);
+      : await this.#decideAny(servicetype, { asked, site }, caller);
     return { ...answer, ...common, warnings: [...common.warnings, ...answer.warnings] };
   }
 
   /** "Can I run a container here?" */
-  #decideAny(servicetype: string, context: Context, caller: Caller): Answer {
+  async #decideAny(servicetype: string, context: Context, caller: Caller): Promise<Answer> {
     const reasons = this.#parts.policy.general(caller);
     if (reasons.length > 0) return { word: 'NO', reasons: reasons.map(shownReason), warnings: [] };
+    const excess = await this.#parts.excess?.(caller, null);
+    if (excess !== undefined) return excessAnswer(excess);
     const { cores, memory } = context.site;
     const want = wantedResources(context, { cores: cores.max, memory: memory.max });
     const resources = { cores: want.cores ?? cores.default, memory: want.memory ?? memory.default };
@@ -104,6 +110,8 @@ export class ContainerPlatform implements Platform {
     }
     const warnings = (verdict.warnings ?? []).map(({ code, path, text }) => ({ code, path: questionPath(path), text }));
     const decision = { decision: verdict.decision, digest: verdict.task.image.manifestDigest };
+    const excess = await this.#parts.excess?.(caller, verdict.task);
+    if (excess !== undefined) return { ...excessAnswer(excess), decision, warnings };
     const late = await startupAnswer(this.#parts.estimateStartup, verdict.task, caller, context.asked.ranges.startup);
     if (late.answer !== undefined) return { ...late.answer, decision, warnings };
     const parameters = [...formatPinnedParameters(verdict.task), { name: 'DECISION', value: verdict.decision.id }];

@@ -2,7 +2,9 @@ import { Router } from '@koa/router';
 import type { Caller } from '../caller.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
+import type { Excess } from '../execution/admission.ts';
 import type { Closure } from '../execution/closure.ts';
+import type { PinnedWork } from '../task/project.ts';
 import type { Policy, ProjectPolicy } from '../policy/policy.ts';
 import type { Reason } from '../policy/verdict.ts';
 import { AnswerCache } from './answer-cache.ts';
@@ -43,6 +45,8 @@ export interface PlannerRouteParts {
   readonly refuseCaller?: (caller: Caller) => Reason | undefined;
   /** Why nobody's jobs are taken at present; undefined = they are. Absent = always. */
   readonly closed?: () => Closure | undefined;
+  /** What a quota says to one more job of this caller, of this work where it is known; undefined = nothing. Absent = there are none. */
+  readonly excess?: (caller: Caller, work: PinnedWork | null) => Promise<Excess | undefined>;
   /** Throws where this caller may not ask, or not as much. Absent = everybody may. */
   readonly admitQuestion?: AcceptsParts['admitQuestion'];
   /** Milliseconds for which the answer to a GET is given again to who asks the same; absent = 0. */
@@ -74,10 +78,10 @@ export function plannerRoutes(parts: PlannerRouteParts): Router {
 }
 
 function platforms(parts: PlannerRouteParts): readonly Platform[] {
-  const { jobList, compose, policy, site, refuseCaller, closed, estimateStartup, clock, probe, askPeer } = parts;
+  const { jobList, compose, policy, site, refuseCaller, closed, excess, estimateStartup, clock, probe, askPeer } = parts;
   const mark = plannerMark(parts.baseUrl);
   const peers = askPeer === undefined ? [] : parts.config.peers.map((peer) => new PeerPlatform(peer, { mark, fetch: askPeer }));
-  const common = { site: () => site?.() ?? UNKNOWN_SITE, data: parts.config.data, ...(refuseCaller === undefined ? {} : { refuseCaller }), ...(closed === undefined ? {} : { closed }) };
+  const common = { site: () => site?.() ?? UNKNOWN_SITE, data: parts.config.data, ...(refuseCaller === undefined ? {} : { refuseCaller }), ...(closed === undefined ? {} : { closed }), ...(excess === undefined ? {} : { excess }) };
   const own =
     jobList === undefined || policy === undefined
       ? []

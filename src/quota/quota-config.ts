@@ -23,11 +23,12 @@ const shared = {
   memory: size.optional().meta({ description: 'Memory of all running jobs together. A job that asks for more is 403.' }),
   questions: count.optional().meta({ description: 'Questions to /accepts and judgements of jobs in a minute. One more is 429.' }),
   images: count.optional().meta({ description: 'Different images run within 24 hours. One more is 429.' }),
+  cpuHours: z.number().min(0).max(1_000_000).optional().meta({ description: 'Hours of CPU time within 24 hours, as measured; what was not measured counts as all cores of the job. Who has used as much is 429 until it is less; queued jobs wait, running ones go on.' }),
+  results: size.optional().meta({ description: 'Results that are kept of all jobs. Who has as much can create and run no more: 403.' }),
 };
 
 const owner = z.strictObject({
   jobs: count.optional().meta({ description: 'Jobs that are kept, those that are over included. One more is 403.' }),
-  results: size.optional().meta({ description: 'Results that are kept of all jobs. Who has as much can create and run no more: 403.' }),
   ...shared,
 });
 

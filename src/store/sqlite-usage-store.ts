@@ -2,7 +2,7 @@ import type { Statement } from 'better-sqlite3';
 import type { Instant } from '../clock.ts';
 import { type Meters, totalOf, type Usage } from '../task/usage.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
-import type { CpuSpan, UsageStore } from './usage-store.ts';
+import type { CpuSpan, ImagesRun, UsageStore } from './usage-store.ts';
 
 interface SpanRow {
   readonly start_time: number;
@@ -42,6 +42,18 @@ export class SqliteUsageStore implements UsageStore {
     const whose = owner === undefined ? '' : 'AND owner IS @owner';
     const rows = this.#all<SpanRow>(`${spans(`end_time IS NOT NULL AND end_time > @since ${whose}`)} UNION ALL ${spans(`end_time IS NULL ${whose}`)}`, { since, now, ...(owner === undefined ? {} : { owner }) });
     return rows.map(({ start_time: from, end_time: to, cpu: cpuSeconds, groups }) => ({ from, to, cpuSeconds, groups: JSON.parse(groups) as readonly string[] }));
+  }
+
+  async images(owner: string | null | undefined, since: Instant): Promise<readonly ImagesRun[]> {
+    const whose = owner === undefined ? '' : 'AND owner IS @owner';
+    const sql = `SELECT images, groups, MAX(start_time) AS at FROM usage WHERE start_time > @since ${whose} GROUP BY images, groups`;
+    const rows = this.#all<{ images: string; groups: string; at: number }>(sql, { since, ...(owner === undefined ? {} : { owner }) });
+    return rows.map(({ images, groups, at }) => ({ images: (JSON.parse(images) as readonly string[]).map((image) => image.slice(image.lastIndexOf('@') + 1)), groups: JSON.parse(groups) as readonly string[], at }));
+  }
+
+  async kept(): Promise<readonly { readonly groups: readonly string[]; readonly bytes: number }[]> {
+    const rows = this.#all<{ groups: string; bytes: number }>('SELECT groups, SUM(kept_bytes) AS bytes FROM usage WHERE kept_bytes > 0 GROUP BY groups', {});
+    return rows.map(({ groups, bytes }) => ({ groups: JSON.parse(groups) as readonly string[], bytes }));
   }
 
   async forget(before: Instant): Promise<void> {

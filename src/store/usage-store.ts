@@ -35,6 +35,14 @@ export interface CpuSpan {
   readonly groups: readonly string[];
 }
 
+/** Images that jobs ran with, and when one of them started last. */
+export interface ImagesRun {
+  /** Manifest digests. */
+  readonly images: readonly string[];
+  readonly groups: readonly string[];
+  readonly at: Instant;
+}
+
 /**
  * What jobs have used. A record begins when its job is EXECUTING and ends with it, in the same write as the job's own phase; it
  * outlives the job. Throws Unavailable when the store cannot be used.
@@ -48,6 +56,10 @@ export interface UsageStore {
   used(jobId: string): Promise<Usage | undefined>;
   /** Jobs of this owner (null = anonymous; undefined = of everybody) that ran at some time after `since`. */
   cpu(owner: string | null | undefined, since: Instant, now: Instant): Promise<readonly CpuSpan[]>;
+  /** With which images jobs of this owner (undefined = of everybody) were started after `since`. */
+  images(owner: string | null | undefined, since: Instant): Promise<readonly ImagesRun[]>;
+  /** Bytes of the results that are kept at present, by the groups of their owners. */
+  kept(): Promise<readonly { readonly groups: readonly string[]; readonly bytes: number }[]>;
   /** Forgets jobs that ended before, and of which nothing is kept. */
   forget(before: Instant): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Site } from '../support/site.ts';
 
@@ -94,5 +95,17 @@ describe('what jobs use, on a real engine', function () {
     expect(all?.cpuSeconds).to.be.closeTo(sum, 0.01);
     expect(report('--since', '2026-01-01', '--csv')).to.match(/^owner,jobs,.*\r\n"\(anonymous\)",3,0,/);
     expect(report()).to.match(/^from .* to .*\n\nowner +jobs/).and.to.match(/\(anonymous\) +3 +0 /);
+  });
+
+  it('counts for the quota of CPU time, also what was used before the gateway was started', async () => {
+    appendFileSync(join(site.folder, 'pratique.yaml'), 'quotas: { owner: { cpuHours: 0.001 } }\n');
+    await site.start();
+    const image = `${site.registry.host}/job/burns:1`;
+    const answer = (await (await fetch(`${site.url}/accepts?tasktype=uri://docker-container&taskinfo.image=${image}`)).json()) as { reponseword: string; reponseinfo: { reasons: { code: string }[] } };
+    expect([answer.reponseword, answer.reponseinfo.reasons[0]?.code]).to.deep.equal(['NO', 'quota.cpuHours']);
+    const refused = await site.post('/uws/docker', { IMAGE: image, PHASE: 'RUN' });
+    expect(refused.status).to.equal(429);
+    expect(Number(refused.headers.get('retry-after'))).to.be.within(3600, 24 * 3600);
+    expect(await refused.text()).to.contain('hours of CPU time within a day');
   });
 });

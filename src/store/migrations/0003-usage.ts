@@ -21,6 +21,8 @@ CREATE TABLE usage (
 
 CREATE INDEX usage_running ON usage (owner) WHERE end_time IS NULL;
 CREATE INDEX usage_of ON usage (owner, end_time) WHERE end_time IS NOT NULL;
+-- what was run lately, of one owner or of all
+CREATE INDEX usage_started ON usage (start_time, owner);
 CREATE INDEX usage_ended ON usage (end_time) WHERE end_time IS NOT NULL;
 -- what results take at present, for quotas of groups
 CREATE INDEX usage_kept ON usage (groups, kept_bytes) WHERE kept_bytes > 0;

@@ -73,7 +73,7 @@ export class IdentityGateway {
     const config = section === undefined ? undefined : identitySchema.parse(section);
     const rights = config?.anonymous ?? { ask: true, run: true, reasons: true };
     const [quotas, logger, clock] = [quotaSchema.parse(options.quotas), options.logger ?? createLogger('silent'), options.jobsClock ?? new FakeClock()];
-    const admission = new Quotas({ config: quotas, clock, anonymous: rights, store: { waiting: (owner) => this.jobs.store.waiting(owner), holdings: (owner) => this.jobs.store.holdings(owner) } });
+    const admission = new Quotas({ config: quotas, clock, anonymous: rights, store: { waiting: (owner) => this.jobs.store.waiting(owner), holdings: (owner) => this.jobs.store.holdings(owner) }, usage: { cpu: (...of) => this.jobs.usage.cpu(...of), images: (...of) => this.jobs.usage.images(...of), kept: () => this.jobs.usage.kept() } });
     const policy = options.policy === undefined ? undefined : await this.#policy(options.policy, quotas, rights.reasons);
     this.jobs = new TestExecution(clock, { admission, mayStart: runningLimits(quotas), ...(policy === undefined ? {} : { policy }) });
     await this.jobs.start();
@@ -83,7 +83,7 @@ export class IdentityGateway {
     const uws = uwsParts({ list: 'docker', baseUrl: PUBLIC_URL, service, watch, clock, logger, wait: { cap: options.longestWait ?? 60, waiters: 100 }, bodyLimit: 100_000, links: new SignedLinks(Buffer.alloc(32, 1)) });
     const planner = plannerRoutes({
       baseUrl: PUBLIC_URL, clock, logger, config: plannerSchema.parse({}), bodyLimit: 100_000, policy: policy ?? this.jobs.policy, jobList: uws.urls.list,
-      refuseCaller: (caller) => admission.refusal(caller), admitQuestion: (caller, address) => admission.ask(caller, address),
+      refuseCaller: (caller) => admission.refusal(caller), excess: (caller, task) => admission.excess(caller, { create: true, run: true, task }), admitQuestion: (caller, address) => admission.ask(caller, address),
       site: () => ({ cores: { default: SITE.resources.cores, max: SITE.maximum.cores }, memory: { default: SITE.resources.memory, max: SITE.maximum.memory }, executionDuration: { default: 3600, max: 86_400 } }),
     });
     const logIn = this.identity === undefined ? {} : { logIn: { ...this.identity, anonymous: rights.run } };

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
-import { ANONYMOUS } from '../../../src/caller.ts';
+import { ANONYMOUS, type Caller } from '../../../src/caller.ts';
+import { ADMIT_ALL } from '../../../src/execution/admission.ts';
 import { readUsage } from '../../../src/store/sqlite-usage-report.ts';
 import type { UsageRecord } from '../../../src/store/usage-store.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -120,5 +121,27 @@ describe('what jobs use', () => {
     await over(id);
     await test.usage.forget(started + 501);
     expect([...readUsage(join(test.folder, 'jobs.db'), 0)]).to.deep.equal([]);
+  });
+});
+
+describe('a job whose owner has used too much CPU time meanwhile', () => {
+  it('goes on waiting and says so, holds nobody up, and starts when it is less', async () => {
+    const clock = new FakeClock();
+    const ada: Caller = { id: 'ada', groups: [] };
+    let held = true;
+    const test = new TestExecution(clock, { admission: { ...ADMIT_ALL, holdsBack: async ({ owner }) => held && owner === 'ada' } });
+    await test.start();
+    try {
+      const { id } = await test.execution.services.docker.create({ parameters: [{ name: 'IMAGE', value: 'registry.test/tools/one:1' }], run: true }, ada);
+      await test.inPhase((await test.run()).id, 'EXECUTING');
+      expect((await test.until(id, ({ info }) => info.message !== undefined)).info.message).to.contain('CPU time');
+      expect((await test.store.get(id))?.phase).to.equal('QUEUED');
+      held = false;
+      await clock.whenSleepingUntil(clock.now() + 2000);
+      clock.advance(2000);
+      expect((await test.inPhase(id, 'EXECUTING')).info.message).to.equal(undefined);
+    } finally {
+      await test.remove();
+    }
   });
 });

@@ -5,6 +5,7 @@ import type { Wish } from '../../../src/execution/admission.ts';
 import { type QuotaConfig, quotaSchema } from '../../../src/quota/quota-config.ts';
 import { Quotas } from '../../../src/quota/quotas.ts';
 import { runningLimits } from '../../../src/quota/running-limits.ts';
+import type { CpuSpan, ImagesRun, UsageStore } from '../../../src/store/usage-store.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { jobWith, PINNED_TASK } from '../../support/jobs.ts';
 
@@ -17,6 +18,10 @@ interface Stored {
   waiting?: readonly Caller[];
   jobs?: number;
   resultBytes?: number;
+  /** Of everybody. */
+  cpu?: readonly (CpuSpan & { readonly owner: string })[];
+  ran?: readonly (ImagesRun & { readonly owner: string })[];
+  kept?: Awaited<ReturnType<UsageStore['kept']>>;
 }
 
 class Site {
@@ -32,6 +37,11 @@ class Site {
       store: {
         waiting: async (owner) => (this.stored.waiting ?? []).map(({ id, groups }) => ({ owner: id, groups })).filter((each) => owner === undefined || each.owner === owner),
         holdings: async () => ({ jobs: this.stored.jobs ?? 0, resultBytes: this.stored.resultBytes ?? 0 }),
+      },
+      usage: {
+        cpu: async (owner, since) => (this.stored.cpu ?? []).filter((each) => (owner === undefined || each.owner === owner) && each.to > since),
+        images: async (owner, since) => (this.stored.ran ?? []).filter((each) => (owner === undefined || each.owner === owner) && each.at > since),
+        kept: async () => this.stored.kept ?? [],
       },
     });
   }
@@ -115,6 +125,62 @@ describe('quotas', () => {
     expect(await site.admit(ada, image('c'))).to.equal('yes');
   });
 
+  it('know the images of jobs that ran before the gateway was started', async () => {
+    const site = new Site({ owner: { images: 1 }, groups: [{ group: 'astronomers', images: 2 }] });
+    const digest = (digit: string): readonly string[] => [`sha256:${digit.repeat(64)}`];
+    site.stored = { ran: [{ owner: 'ada', groups: ada.groups, images: digest('a'), at: site.clock.now() - 3_600_000 }, { owner: 'eve', groups: [], images: digest('e'), at: site.clock.now() }] };
+    expect(await site.admit(ada, image('a'))).to.equal('yes');
+    expect(await site.admit(ada, image('b'))).to.equal(`429 quota.images ${String(24 * 3600)}`);
+    expect(await site.admit(bob, image('b'))).to.equal('yes');
+    site.stored = { ran: [{ owner: 'cam', groups: ['astronomers'], images: digest('c'), at: site.clock.now() - 3_600_000 }] };
+    expect(await site.admit(bob, image('d'))).to.match(/^429 quota.images/);
+  });
+
+  const hours = (owner: string, from: number, to: number, cpu: number): CpuSpan & { owner: string } => ({ owner, groups: owner === 'eve' ? [] : ['astronomers'], from: from * 3_600_000, to: to * 3_600_000, cpuSeconds: cpu * 3600 });
+
+  it('count CPU time within a day, and say when it is less again', async () => {
+    const site = new Site({ owner: { cpuHours: 6 } });
+    const now = site.clock.now() / 3_600_000;
+    site.stored = { cpu: [hours('ada', now - 20, now - 16, 4), hours('ada', now - 2, now, 1.9), hours('bob', now - 2, now, 100)] };
+    expect(await site.admit(ada)).to.equal('yes');
+    site.stored = { cpu: [...(site.stored.cpu ?? []), hours('ada', now - 1, now, 0.1)] };
+    // of the oldest job the first bit leaves the window in four hours
+    expect(await site.admit(ada)).to.equal(`429 quota.cpuHours ${String(4 * 3600 + 1)}`);
+    expect(await site.admit(ada, { run: false })).to.equal('yes');
+    site.clock.advance(5 * 3_600_000);
+    expect(await site.admit(ada)).to.equal('yes');
+  });
+
+  it('count of a job that began before the day its part within it', async () => {
+    const site = new Site({ owner: { cpuHours: 6 } });
+    const now = site.clock.now() / 3_600_000;
+    site.stored = { cpu: [hours('ada', now - 48, now, 11.9)] };
+    expect(await site.admit(ada)).to.equal('yes');
+    site.stored = { cpu: [hours('ada', now - 48, now, 12.1)] };
+    expect(await site.admit(ada)).to.match(/^429 quota.cpuHours [0-9]+$/);
+  });
+
+  it('count CPU time and results of a group together, and hold back its queued jobs', async () => {
+    const site = new Site({ groups: [{ group: 'astronomers', cpuHours: 5, results: '1K' }] });
+    const now = site.clock.now() / 3_600_000;
+    site.stored = { cpu: [hours('ada', now - 2, now, 3), hours('bob', now - 2, now, 1.9), hours('eve', now - 2, now, 100)] };
+    const held = (caller: Caller): Promise<boolean> => site.quotas.holdsBack({ owner: caller.id, groups: caller.groups });
+    expect([await site.admit(ada), await held(ada)]).to.deep.equal(['yes', false]);
+    site.stored = { cpu: [...(site.stored.cpu ?? []), hours('bob', now - 2, now, 0.2)] };
+    expect([(await site.admit(ada)).slice(0, 18), await held(ada), await held(eve), await site.admit(eve)]).to.deep.equal(['429 quota.cpuHours', true, false, 'yes']);
+    site.stored = { kept: [{ groups: ['astronomers', 'staff'], bytes: 600 }, { groups: ['astronomers'], bytes: 424 }, { groups: [], bytes: 1e6 }] };
+    expect(await site.admit(ada, { run: false })).to.equal('403 quota.results');
+    expect(await site.admit(eve)).to.equal('yes');
+  });
+
+  it('tell who only asks the same, and count nothing by it', async () => {
+    const site = new Site({ owner: { images: 1, jobs: 5 } });
+    const wish: Wish = { create: true, run: true, task: PINNED_TASK, ...image('b') };
+    for (let i = 0; i < 10; i += 1) expect(await site.quotas.excess(ada, wish)).to.equal(undefined);
+    expect(await site.admit(ada, image('a'))).to.equal('yes');
+    expect(await site.quotas.excess(ada, wish)).to.deep.equal({ code: 'quota.images', text: 'you have run 1 different images within a day, which is the most; try again in 86400 s', retryAfter: 86_400 });
+  });
+
   it('count questions: all at once after a pause, then evenly', async () => {
     const site = new Site({ owner: { questions: 6 } });
     const ask = (): Promise<string> => outcome(() => site.quotas.ask(ada, 'x'));
@@ -161,6 +227,7 @@ describe('quotas', () => {
 
   it('of 0 are of nothing at all', async () => {
     const site = new Site({ owner: { queued: 0, questions: 0, images: 0, jobs: 0 } });
+    expect(await new Site({ owner: { cpuHours: 0 } }).admit(ada)).to.equal(`429 quota.cpuHours ${String(24 * 3600)}`);
     expect(await site.admit(ada, { create: false, task: null })).to.match(/^429 quota.queued/);
     expect(await site.admit(ada, { create: false })).to.match(/^429 quota.images/);
     expect(await site.admit(ada)).to.equal('403 quota.jobs');
@@ -175,7 +242,7 @@ describe('quotas', () => {
     expect(site.quotas.refusal(ada)).to.equal(undefined);
   });
 
-  for (const section of [{ owner: { queued: -1 } }, { owner: { memory: '512' } }, { owners: {} }, { groups: [{ group: 'a', jobs: 3 }] }, { tiers: [{ queued: 1 }] }, { owner: { cores: 0 } }]) {
+  for (const section of [{ owner: { queued: -1 } }, { owner: { memory: '512' } }, { owners: {} }, { groups: [{ group: 'a', jobs: 3 }] }, { tiers: [{ queued: 1 }] }, { owner: { cores: 0 } }, { owner: { cpuHours: -1 } }, { owner: { cpuHours: '5' } }]) {
     it(`are not ${JSON.stringify(section)}`, () => {
       expect(quotaSchema.safeParse(section).success).to.equal(false);
     });
