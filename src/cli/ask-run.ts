@@ -94,7 +94,7 @@ async function fetchResult(session: AskSession, result: UwsResult, folder: strin
       const response = await request(session, result.url, { headers: { range: `bytes=${String(size)}-${String(size + PIECE - 1)}` }, maxBytes: 2 ** 30, deadline: 600 });
       if (response.status === 416 && size >= 0) break;
       if (response.status !== 200 && response.status !== 206) throw unexpected(`the result ${printable(result.id)} cannot be fetched`, response);
-      await file.write(response.bytes);
+      await file.appendFile(response.bytes);
       if (result.id === 'stdout') out(response.bytes.toString('utf8'));
       size += response.bytes.length;
       more = response.status === 206 && response.bytes.length === PIECE;

@@ -114,7 +114,8 @@ async function keep(file: string, content: Readable, limit: number, resultId: st
       size += chunk.length;
       if (size > limit) throw new GatewayError('TooLarge', `${JSON.stringify(resultId)} is larger than the ${String(limit)} bytes that are kept of it`);
       hash.update(chunk);
-      await handle.write(chunk);
+      // not write, which may take only a part, as where the disk fills, and say so to nobody who does not count
+      await handle.appendFile(chunk);
     }
     await handle.datasync();
     return { size, digest: `sha256:${hash.digest('hex')}` satisfies Digest };
