@@ -38,9 +38,9 @@ export async function pull(calls: DockerCalls, image: Image, credentials: PullCr
   }
 }
 
-/** The registry or the way to it failed; not the image. */
+/** The registry or the way to it failed, or the way has changed the bytes; not the image, which was read and verified before. */
 const TEMPORARY =
-  /too ?many ?requests|rate limit|time.?out|deadline exceeded|connection (?:refused|reset)|no such host|server misbehaving|temporary failure|\bEOF\b|TLS handshake|network is unreachable|no route to host|\b50[0234]\b|service unavailable|no space left|broken pipe|context canceled/i;
+  /too ?many ?requests|rate limit|time.?out|deadline exceeded|connection (?:refused|reset)|no such host|server misbehaving|temporary failure|\bEOF\b|TLS handshake|network is unreachable|no route to host|\b50[0234]\b|service unavailable|no space left|broken pipe|context canceled|verification failed|unexpected (?:commit )?digest|unexpected end of JSON/i;
 
 /** Some registries answer "denied" for what they do not have. */
 const ABSENT = /manifest unknown|not found|name unknown|denied|unauthorized|authentication required/i;

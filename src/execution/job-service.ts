@@ -17,7 +17,7 @@ import type { Admission } from './admission.ts';
 import { keyWithSecrets } from './creation-fingerprint.ts';
 import { own, seen, stoppable } from './job-access.ts';
 import type { JobKind, Question, WorkVerdict } from './job-kind.ts';
-import { logsOf } from './job-logs.ts';
+import { type ByteSpan, noResult, openResult, type OpenResult } from './open-result.ts';
 import { clampDestruction, clampDuration, type JobLimits, refusePast } from './limits.ts';
 
 /** What a client asks for when it creates a job. Parameter names are canonical already. */
@@ -42,12 +42,6 @@ export interface JobChanges {
   readonly destruction?: Instant;
   /** Seconds, 0 = unlimited. */
   readonly executionDuration?: number;
-}
-
-/** A result's bytes; of a job that still writes it, what there is so far. */
-export interface OpenResult {
-  readonly result: Result;
-  readonly content: Readable;
 }
 
 export interface JobServiceParts {
@@ -251,17 +245,11 @@ export class JobService {
     return { parameters, task, decision };
   }
 
-  /** One result's bytes, `range` inclusive. Throws NotFound. */
-  async openResult(id: string, resultId: string, caller: Caller, range?: { readonly start: number; readonly end: number }): Promise<OpenResult> {
+  /** One result's bytes, `range` inclusive. Throws NotFound, Unavailable, EngineUnavailable. */
+  async openResult(id: string, resultId: string, caller: Caller, range?: ByteSpan): Promise<OpenResult> {
     const job = await this.get(id, caller);
-    const result = job.results.find((each) => each.id === resultId);
-    if (result === undefined) throw noResult(resultId);
-    const log = result.size === undefined ? logsOf(job.task).find((each) => each.id === resultId) : undefined;
-    const content = log !== undefined
-      ? await this.#parts.engine.logs(id, log.stream, { follow: false, ...(log.part === undefined ? {} : { part: log.part }) })
-      : await this.#parts.results.read(id, resultId, range);
-    if (content === undefined) throw noResult(resultId);
-    return { result, content };
+    const { engine, results } = this.#parts;
+    return openResult(job, resultId, { engine, results, again: () => this.#find(id) }, range);
   }
 
   /** The job's output as it is written, from its beginning, until the container is over. Throws NotFound, EngineUnavailable. */
@@ -317,10 +305,6 @@ function accepted(verdict: WorkVerdict): Extract<WorkVerdict, { accepted: true }
 
 function missing({ needs }: JobKind): GatewayError {
   return new GatewayError('BadParameter', `the parameter ${needs} is missing: a job needs it to run`, { path: needs });
-}
-
-function noResult(resultId: string): GatewayError {
-  return new GatewayError('NotFound', `the job has no result ${JSON.stringify(resultId.slice(0, 100))}`);
 }
 
 function wrongPhase(what: string, job: Job): GatewayError {

@@ -57,7 +57,7 @@ export async function campaign({ seed, faults, minutes, say }: CampaignOptions):
     for (let i = 0; i < faults && Date.now() < deadline; i += 1) {
       const kind = draws.weighted(FAULT_WEIGHTS);
       const own = draws.fork();
-      await pause(own.int(100, 1500));
+      await pause(own.int(100, 600));
       try {
         const done = await FAULTS[kind]({ site, random: own });
         say(`${String(i + 1).padStart(4)}  ${kind}: ${done}`);
@@ -98,7 +98,7 @@ async function checkAtRest(site: FaultSite, jobs: readonly KnownJob[], faults: R
     const end = job?.phase ?? whyGone(known);
     phases[end] = (phases[end] ?? 0) + 1;
     if (job?.errorSummary != null) errors[generalised(job.errorSummary.message)] = (errors[generalised(job.errorSummary.message)] ?? 0) + 1;
-    const weather: Weather = { engine: job !== undefined && wasAway(site, job), registry: faults['lose the registry'] !== undefined };
+    const weather: Weather = { engine: job !== undefined && wasAway(site, known, job), registry: faults['lose the registry'] !== undefined };
     problems.push(...judge(known, job, runs.get(known.plan.mark) ?? 0, weather));
     if (job !== undefined) results += await checkResults(known, job, weather, problems);
   }
@@ -141,9 +141,13 @@ async function readAll(url: string): Promise<Map<string, JobDocument>> {
   return jobs;
 }
 
-/** Whether the engine was away in the job's active life. */
-function wasAway({ engine }: FaultSite, { creationTime, endTime }: JobDocument): boolean {
-  return engine.wasAway(Date.parse(creationTime), Date.parse(endTime ?? creationTime));
+/** A job's own instants are off by so much at most where the gateway's clock was stepped by little (milliseconds). */
+const STEPPED = 5_000;
+
+/** Whether the engine was away in the job's active life. Its endTime is the gateway's where nothing ran, and that clock may have been stepped. */
+function wasAway({ engine }: FaultSite, { asked, endedSeen = Date.now() }: KnownJob, { endTime }: JobDocument): boolean {
+  const end = Date.parse(endTime ?? '');
+  return engine.wasAway(asked, end >= asked && end <= endedSeen ? Math.min(end + STEPPED, endedSeen) : endedSeen);
 }
 
 /**
@@ -157,12 +161,12 @@ async function checkResults({ plan }: KnownJob, job: JobDocument, weather: Weath
     const answer = await fetch(new URL(href));
     const bytes = Buffer.from(await answer.arrayBuffer());
     digests.set(id, sha256(bytes));
-    if (answer.status !== 200 || bytes.length !== size || digest !== `sha256:${sha256(bytes)}`) problems.push(`${plan.mark}: its result ${id} is not what the job says (${String(answer.status)}, ${String(bytes.length)} of ${String(size)} bytes)`);
-    if (id === 'stdout' && !weather.engine && !expected.stdout.startsWith(bytes.toString('utf8'))) problems.push(`${plan.mark}: its stdout is not what it wrote: ${JSON.stringify(bytes.toString('utf8'))}`);
+    if (answer.status !== 200 || bytes.length !== size || digest !== `sha256:${sha256(bytes)}`) problems.push(`${plan.mark} ${job.jobId}: its result ${id} is not what the job says (${String(answer.status)}, ${String(bytes.length)} of ${String(size)} bytes)`);
+    if (id === 'stdout' && !weather.engine && !expected.stdout.startsWith(bytes.toString('utf8'))) problems.push(`${plan.mark} ${job.jobId}: its stdout is not what it wrote: ${JSON.stringify(bytes.toString('utf8'))}`);
   }
   if (job.phase !== 'COMPLETED') return digests.size;
-  if (!weather.engine && digests.get('stdout') !== sha256(expected.stdout)) problems.push(`${plan.mark}: it is COMPLETED and its stdout is not whole`);
-  if (digests.get('data.txt') !== expected.data) problems.push(`${plan.mark}: it is COMPLETED and its file is not what it wrote`);
+  if (!weather.engine && digests.get('stdout') !== sha256(expected.stdout)) problems.push(`${plan.mark} ${job.jobId}: it is COMPLETED and its stdout is not whole`);
+  if (digests.get('data.txt') !== expected.data) problems.push(`${plan.mark} ${job.jobId}: it is COMPLETED and its file is not what it wrote`);
   return digests.size;
 }
 

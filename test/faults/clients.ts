@@ -88,8 +88,11 @@ export class Client {
   async remove(): Promise<void> {
     const job = this.#some();
     if (job?.path === undefined) return;
+    // from now on others may find that it is gone
+    const before = job.deleted;
+    if (before === 'never') job.deleted = 'unknown';
     const answer = await this.#ask('DELETE', job.path);
-    if (job.deleted !== 'done') job.deleted = tellOf([answer], [303, 404]);
+    if (job.deleted !== 'done') job.deleted = tellOf([answer], [303, 404], before);
   }
 
   async look(): Promise<void> {
@@ -127,7 +130,7 @@ export class Client {
   }
 
   #know(plan: Plan, run: Told): KnownJob {
-    const job: KnownJob = { plan, path: undefined, created: 'unknown', run, aborted: 'never', deleted: 'never', ended: undefined };
+    const job: KnownJob = { plan, asked: Date.now(), path: undefined, created: 'unknown', run, aborted: 'never', deleted: 'never', ended: undefined, endedSeen: undefined };
     this.#parts.jobs.push(job);
     return job;
   }
@@ -174,12 +177,13 @@ export class Client {
   async #read(job: KnownJob, query = ''): Promise<JobDocument | undefined> {
     if (job.path === undefined) return undefined;
     const answer = await this.#ask('GET', job.path + query);
-    if (answer?.status === 404 && job.deleted === 'never' && job.plan.destruction === undefined) this.complaints.push(`${job.plan.mark} is not found`);
+    if (answer?.status === 404 && job.deleted === 'never' && job.plan.destruction === undefined) this.complaints.push(`${job.plan.mark} is not found at ${job.path}`);
     if (answer?.status !== 200) return undefined;
     const document = JSON.parse(answer.text) as JobDocument;
     if (LAST_PHASES.has(document.phase)) {
       if (job.ended !== undefined && job.ended !== document.phase) this.complaints.push(`${job.plan.mark} was ${job.ended} and is ${document.phase}`);
       job.ended ??= document.phase;
+      job.endedSeen ??= Date.now();
     }
     return document;
   }
@@ -205,9 +209,9 @@ export class Client {
 }
 
 /** What several requests for the same thing tell together. */
-function tellOf(answers: readonly (Answer | undefined)[], done: readonly number[]): Told {
+function tellOf(answers: readonly (Answer | undefined)[], done: readonly number[], before: Told = 'never'): Told {
   if (answers.some((answer) => answer !== undefined && done.includes(answer.status))) return 'done';
-  return answers.some((answer) => answer === undefined || answer.status >= 500) ? 'unknown' : 'never';
+  return answers.some((answer) => answer === undefined || answer.status >= 500) ? 'unknown' : before;
 }
 
 function parametersOf(plan: Plan): Record<string, string> {

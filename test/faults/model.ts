@@ -23,6 +23,8 @@ export interface Plan {
 /** One job as its client knows it. */
 export interface KnownJob {
   readonly plan: Plan;
+  /** When it was asked for, by the harness's clock, which nobody steps (milliseconds). */
+  readonly asked: number;
   /** Path below the gateway's URL, once the client was told. */
   path: string | undefined;
   created: Told;
@@ -31,6 +33,8 @@ export interface KnownJob {
   deleted: Told;
   /** The first last phase that a client has seen; it must not change any more. */
   ended: string | undefined;
+  /** When that was (milliseconds). */
+  endedSeen: number | undefined;
 }
 
 /** A known job that is to be ended by its limit. */

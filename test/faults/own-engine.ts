@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -34,6 +35,8 @@ export class OwnEngine {
   readonly socket = join(this.folder, 'docker.sock');
   readonly docker = new Docker({ socketPath: this.socket });
   readonly #runs = join(this.folder, 'runs.log');
+  /** Of its own, for with none an engine takes away the one that the machine's engine has. Nothing is ever attached to it. */
+  readonly #bridge = `pqf${randomBytes(4).toString('hex')}`;
   #process: ChildProcess | undefined;
   /** When it was not there, in instants of the one clock that it shares with the harness. */
   readonly outages: { readonly from: number; until: number }[] = [];
@@ -43,6 +46,10 @@ export class OwnEngine {
     writeFileSync(runtime, RUNTIME(this.#runs), { mode: 0o755 });
     writeFileSync(this.#runs, '');
     mkdirSync(join(this.folder, 'data'));
+    const net = randomBytes(1)[0] ?? 0;
+    for (const words of [['link', 'add', this.#bridge, 'type', 'bridge'], ['addr', 'add', `169.254.${String(net)}.1/30`, 'dev', this.#bridge], ['link', 'set', this.#bridge, 'up']]) {
+      execFileSync('busybox', ['ip', ...words], { stdio: 'pipe' });
+    }
   }
 
   get alive(): boolean {
@@ -63,7 +70,7 @@ export class OwnEngine {
     const log = openSync(join(this.folder, 'dockerd.log'), 'a');
     const runtime = ['--add-runtime', `counted=${join(this.folder, 'runtime.sh')}`, '--default-runtime', 'counted'];
     const places = ['--data-root', join(this.folder, 'data'), '--exec-root', join(this.folder, 'exec'), '--pidfile', join(this.folder, 'docker.pid'), '-H', `unix://${this.socket}`];
-    const child = spawn('dockerd', [...places, '--bridge=none', '--iptables=false', ...runtime, ...(liveRestore ? ['--live-restore'] : [])], { stdio: ['ignore', log, log], detached: true });
+    const child = spawn('dockerd', [...places, `--bridge=${this.#bridge}`, '--iptables=false', '--ip-forward=false', '--ip-masq=false', ...runtime, ...(liveRestore ? ['--live-restore'] : [])], { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     this.#process = child;
     for (let i = 0; i < 600 && this.alive; i += 1) {
@@ -98,7 +105,12 @@ export class OwnEngine {
 
   /** It stands still, and answers nobody. */
   freeze(frozen: boolean): void {
-    if (this.alive) this.#process?.kill(frozen ? 'SIGSTOP' : 'SIGCONT');
+    if (!this.alive) return;
+    this.#process?.kill(frozen ? 'SIGSTOP' : 'SIGCONT');
+    // what a program says meanwhile may be lost: when it ends, the engine gives its log two seconds by the clock
+    const last = this.outages.at(-1);
+    if (frozen) this.outages.push({ from: Date.now(), until: Infinity });
+    else if (last !== undefined) last.until = Math.min(last.until, Date.now());
   }
 
   /** How often each mark's program was started. */
@@ -158,6 +170,7 @@ export class OwnEngine {
     for (const mount of readFileSync('/proc/mounts', 'utf8').split('\n').map((line) => line.split(' ')[1] ?? '').filter((place) => place.startsWith(`${this.folder}/`)).reverse()) {
       execFileSync('umount', ['-l', mount]);
     }
+    execFileSync('busybox', ['ip', 'link', 'del', this.#bridge], { stdio: 'pipe' });
     rmSync(this.folder, { recursive: true, force: true });
   }
 

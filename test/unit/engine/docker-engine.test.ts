@@ -388,6 +388,8 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       ['too many requests', { error: 'toomanyrequests: You have reached your pull rate limit' }, true],
       ['a lost connection', { error: 'read tcp 10.0.0.1:1->10.0.0.2:443: connection reset by peer' }, true],
       ['a timeout', { error: 'net/http: TLS handshake timeout' }, true],
+      ['bytes that were changed on their way', { error: 'manifest verification failed for digest sha256:0' }, true],
+      ['a layer that was changed on its way', { error: 'filesystem layer verification failed for digest sha256:0' }, true],
       ['a full disk', { error: 'failed to register layer: no space left on device' }, true],
     ];
     for (const [what, line, temporary] of failures) {
