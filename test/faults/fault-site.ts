@@ -122,6 +122,7 @@ export class FaultSite {
       `data: ${this.data}
 log: info
 engine: { host: "unix://${this.engine.socket}", answerWithin: 10 }
+disk: { keepFree: 8M }
 registries: [{ host: "${this.registry.host}", insecure: true, internal: true }]
 registryClient: { tagSeconds: 0 }
 policy:
