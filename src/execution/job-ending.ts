@@ -6,7 +6,7 @@ import type { ResultStore } from '../store/result-store.ts';
 import { type Collected, collectResults, type OnRefusal } from './job-results.ts';
 import { type Lease, LeaseLost } from './lease.ts';
 import type { JobLimits } from './limits.ts';
-import { type Circumstances, outcomeOf } from './outcome.ts';
+import { type Circumstances, endOf, outcomeOf } from './outcome.ts';
 import type { UsageWatch } from './usage-watch.ts';
 
 export interface JobEndingParts {
@@ -54,7 +54,7 @@ export class JobEnding {
     const outcome = outcomeOf(run, job, circumstances);
     const error = outcome.error !== null && outcome.phase === 'ERROR' ? await this.#withDetail(job.id, outcome.error, collected) : outcome.error;
     const info: JobInfo = { ...job.info, ...outcome.info, ...(await this.#facts(job.id, collected)) };
-    const ended = await this.#end(job, outcome.phase, { results: collected.results, error, info, endTime: run.finishedAt });
+    const ended = await this.#end(job, outcome.phase, { results: collected.results, error, info, endTime: endOf(run, job, circumstances) });
     if (!ended) await this.#parts.store.update(job.id, ['ABORTED'], { results: collected.results, info });
     await this.#remove(job.id);
   }

@@ -53,7 +53,7 @@ export class JobRunner {
   async run(job: Job, tries: number, shutdown: AbortSignal): Promise<'done' | 'later' | 'lost'> {
     const { clock, lease, store } = this.#parts;
     const guard = new Guard(job.id, this.#parts, shutdown);
-    const work: Work = { guard, shutdown, tries, job, ran: undefined, stopped: false, overDisk: false, outage: false, end: undefined, measuring: undefined, failures: 0, pauses: 0 };
+    const work: Work = { guard, shutdown, tries, job, ran: undefined, stopped: false, missed: false, overDisk: false, outage: false, end: undefined, measuring: undefined, failures: 0, pauses: 0 };
     this.#guards.set(job.id, guard);
     try {
       for (;;) {
@@ -147,7 +147,7 @@ export class JobRunner {
         if (work.end === undefined) continue;
         const { run, overLimit } = work.end;
         const overDisk = work.overDisk ? { overDisk: this.#parts.disk.limit } : {};
-        await this.#ending.conclude(work.job, run, { overLimit, ...overDisk, outage: work.outage }, fetching(work, guard.signal));
+        await this.#ending.conclude(work.job, run, { overLimit, missed: work.missed, ...overDisk, outage: work.outage }, fetching(work, guard.signal));
         return;
       } finally {
         change.cancel();
@@ -160,8 +160,14 @@ export class JobRunner {
     const { clock, engine } = this.#parts;
     const { guard, job } = work;
     const run = await this.#present(work);
-    if (run.state === 'exited') work.end = { run, overLimit: ranFor(run) >= limitOf(job) };
-    else work.ran = stopwatch(clock, Math.max(0, (await engine.time(guard.signal)) - (run.startedAt ?? Infinity)));
+    if (run.state === 'exited') {
+      work.missed = ranFor(run) >= limitOf(job);
+      work.end = { run, overLimit: work.missed };
+      return;
+    }
+    const ran = Math.max(0, (await engine.time(guard.signal)) - (run.startedAt ?? Infinity));
+    work.missed = ran >= limitOf(job);
+    work.ran = stopwatch(clock, ran);
   }
 
   /** The container's end, by itself or at its limit; undefined when the job has changed before. */

@@ -15,6 +15,8 @@ export interface Work {
   ran: (() => number) | undefined;
   /** It was told to stop because its time is over. */
   stopped: boolean;
+  /** Its time was over before anybody looked: no gateway was there to stop it. */
+  missed: boolean;
   /** It was told to stop because it had too much on the disk. */
   overDisk: boolean;
   /** The engine has been away meanwhile. */

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import type { Instant } from '../clock.ts';
 import type { EngineRun, Exit } from '../engine/engine.ts';
 import type { Job, JobError, JobInfo } from '../job/job.ts';
 import { formatSize } from '../task/units.ts';
@@ -14,6 +15,8 @@ export interface Outcome {
 export interface Circumstances {
   /** It ran longer than its executionDuration. */
   readonly overLimit: boolean;
+  /** That was so before anybody could stop it. */
+  readonly missed: boolean;
   /** It was stopped because it had more than this on the engine's disk (bytes). */
   readonly overDisk?: number;
   /** The engine was away while the container ran. */
@@ -32,12 +35,12 @@ const UNREMARKABLE = 30_000;
  * Exit 0 = COMPLETED; over its executionDuration = ABORTED (UWS 1.1 §2.1.2); anything else ERROR, with the exit code, the
  * signal (128 + n, as init and shells report it) or out-of-memory in the summary.
  */
-export function outcomeOf(run: EngineRun, job: Pick<Job, 'executionDuration' | 'task'>, { overLimit, overDisk, outage }: Circumstances): Outcome {
+export function outcomeOf(run: EngineRun, job: Pick<Job, 'executionDuration' | 'task'>, { missed, overLimit, overDisk, outage }: Circumstances): Outcome {
   const exit: Exit = run.exit ?? { code: 255, outOfMemory: false, error: 'the engine does not say how the container ended' };
   const signal = exit.code > 128 ? SIGNALS.get(exit.code - 128) : undefined;
   const info: JobInfo = { ...(exit.code < 0 ? {} : { exitCode: exit.code }), ...(signal === undefined ? {} : { signal }), ...(exit.outOfMemory ? { outOfMemory: true } : {}) };
   if (overDisk !== undefined) return { phase: 'ERROR', info, error: fatal(`stopped: the job had more on disk, below /output, than the ${formatSize(overDisk)} that it may have`) };
-  if (overLimit) return { phase: 'ABORTED', info, error: fatal(overLimitMessage(run, job.executionDuration)) };
+  if (overLimit) return { phase: 'ABORTED', info, error: fatal(overLimitMessage(run, job.executionDuration, missed)) };
   if (exit.code === 0 && exit.error === undefined) return { phase: 'COMPLETED', info, error: null };
   // no program's exit, but a project that could not come up
   if (exit.code < 0) return { phase: 'ERROR', info, error: fatal(exit.error ?? 'it is not known how it ended') };
@@ -49,10 +52,15 @@ export function outcomeOf(run: EngineRun, job: Pick<Job, 'executionDuration' | '
   return { phase: 'ERROR', info, error: fatal(`${how}${exit.error === undefined ? '' : `: ${exit.error}`}`) };
 }
 
-function overLimitMessage({ startedAt, finishedAt }: EngineRun, limit: number): string {
+/** When the job was over: at its limit, where nobody could stop its container then, else with that. By the engine's clock. */
+export function endOf({ finishedAt, startedAt }: EngineRun, { executionDuration }: Pick<Job, 'executionDuration'>, { missed, overLimit }: Circumstances): Instant | undefined {
+  return overLimit && missed && startedAt !== undefined ? startedAt + executionDuration * 1000 : finishedAt;
+}
+
+function overLimitMessage({ startedAt, finishedAt }: EngineRun, limit: number, missed: boolean): string {
   const said = `stopped: the job ran longer than its executionDuration of ${String(limit)} s`;
   const ran = (finishedAt ?? 0) - (startedAt ?? 0);
-  return ran - limit * 1000 > UNREMARKABLE ? `${said}; it ran ${String(Math.round(ran / 1000))} s, because nobody could stop it at its limit` : said;
+  return missed || ran - limit * 1000 > UNREMARKABLE ? `${said}; it ran ${String(Math.round(ran / 1000))} s, because nobody could stop it at its limit` : said;
 }
 
 function fatal(message: string): JobError {
