@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from './clients.ts';
@@ -115,8 +115,8 @@ async function atRest(site: FaultSite, problems: string[]): Promise<ReadonlyMap<
     const active = [...jobs.values()].filter(({ phase }) => !LAST_PHASES.has(phase) && phase !== 'PENDING');
     const remains = await site.engine.remains();
     const kept = new Set([...jobs.values()].map(({ jobId }) => jobId));
-    const folders = readdirSync(join(site.data, 'results')).filter((jobId) => !kept.has(jobId));
-    const partial = readdirSync(join(site.data, 'results'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.partial'));
+    const folders = namesIn(join(site.data, 'results')).filter((name) => !kept.has(name.split('/')[0] ?? ''));
+    const partial = namesIn(join(site.data, 'results')).filter((name) => name.endsWith('.partial'));
     if (active.length === 0 && remains.length === 0 && folders.length === 0) return jobs;
     if (Date.now() > deadline) {
       problems.push(...active.map(({ runId, phase, jobInfo }) => `${String(runId)} is still ${phase}: ${JSON.stringify(jobInfo)}`));
@@ -126,6 +126,11 @@ async function atRest(site: FaultSite, problems: string[]): Promise<ReadonlyMap<
     }
     await pause(1000);
   }
+}
+
+/** Paths of everything below a folder; none where there is none. */
+function namesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
 }
 
 async function readAll(url: string): Promise<Map<string, JobDocument>> {

@@ -45,7 +45,7 @@ export class FaultGateway {
     const exited = once(child, 'exit') as Promise<[number | null]>;
     child.kill('SIGCONT');
     child.kill(signal);
-    const code = await Promise.race([exited.then(([each]) => each), pause(within).then(() => 'late' as const)]);
+    const code = await Promise.race([exited.then(([each]) => each), pause(within, undefined, { ref: false }).then(() => 'late' as const)]);
     if (code !== 'late') return code;
     child.kill('SIGKILL');
     await exited;
@@ -65,7 +65,7 @@ export class FaultGateway {
   async dies(within: number): Promise<boolean> {
     const child = this.#process;
     if (child === undefined || !this.alive) return true;
-    await Promise.race([once(child, 'exit'), pause(within)]);
+    await Promise.race([once(child, 'exit'), pause(within, undefined, { ref: false })]);
     return !this.alive;
   }
 

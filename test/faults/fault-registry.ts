@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type IncomingMessage, request as forward, createServer, type Server, type ServerResponse } from 'node:http';
+import { Agent, type IncomingMessage, request as forward, createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
@@ -14,6 +14,7 @@ const SPOILED_AT = 300;
 export class FaultRegistry {
   readonly #registry: RegistryProcess;
   readonly #server: Server;
+  readonly #agent = new Agent();
   weather: RegistryWeather = 'fair';
 
   static async start(): Promise<FaultRegistry> {
@@ -45,6 +46,7 @@ export class FaultRegistry {
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     this.#server.close();
+    this.#agent.destroy();
     await this.#registry.stop();
   }
 
@@ -53,7 +55,9 @@ export class FaultRegistry {
     if (weather === 'refused') return void request.socket.destroy();
     if (weather === 'error500') return void response.writeHead(500).end('{"errors":[{"code":"UNKNOWN","message":"a fault"}]}');
     if (weather === 'error429') return void response.writeHead(429, { 'retry-after': '1' }).end('{"errors":[{"code":"TOOMANYREQUESTS","message":"a fault"}]}');
-    const onward = forward(`${this.#registry.url}${request.url ?? '/'}`, { method: request.method ?? 'GET', headers: request.headers }, (answer) => {
+    const onward = forward(`${this.#registry.url}${request.url ?? '/'}`, { method: request.method ?? 'GET', headers: request.headers, agent: this.#agent }, (answer) => {
+      // an engine that is killed takes no more; then the registry is to send no more
+      response.once('close', () => answer.destroy());
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       this.#send(answer, response, weather).catch(() => response.destroy());
     });

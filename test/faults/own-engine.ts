@@ -162,7 +162,7 @@ export class OwnEngine {
     if (this.alive) {
       this.freeze(false);
       for (const { Id } of await this.docker.listContainers({ all: true }).catch(() => [])) await this.docker.getContainer(Id).remove({ force: true, v: true }).catch(() => undefined);
-      await Promise.race([this.end('SIGTERM'), pause(20_000)]);
+      await Promise.race([this.end('SIGTERM'), pause(20_000, undefined, { ref: false })]);
       await this.end('SIGKILL');
     }
     for (const pid of this.#leftProcesses()) process.kill(pid, 'SIGKILL');
