@@ -10,12 +10,17 @@ import { FileResultStore } from '../../../src/store/file-result-store.ts';
 import { restore } from '../../../src/store/restore.ts';
 import { SqliteDatabase } from '../../../src/store/sqlite-database.ts';
 import { SqliteJobStore } from '../../../src/store/sqlite-job-store.ts';
+import { readUsage } from '../../../src/store/sqlite-usage-report.ts';
+import { SqliteUsageStore } from '../../../src/store/sqlite-usage-store.ts';
 import { jobWith } from '../../support/jobs.ts';
+
+const STARTED = Date.UTC(2026, 0, 2);
 
 describe('backup and restore', () => {
   let folder: string;
   let data: string;
   let archive: string;
+  let database: SqliteDatabase;
   let store: SqliteJobStore;
   const kept = jobWith({});
 
@@ -23,7 +28,8 @@ describe('backup and restore', () => {
     folder = mkdtempSync(join(tmpdir(), 'pratique-backup-'));
     data = join(folder, 'data');
     archive = join(folder, 'backup.tar');
-    store = new SqliteJobStore(new SqliteDatabase(join(data, 'jobs.db')));
+    database = new SqliteDatabase(join(data, 'jobs.db'));
+    store = new SqliteJobStore(database);
     await store.create(kept);
     await new FileResultStore(join(data, 'results')).write(kept.id, 'a/b', Readable.from([Buffer.alloc(200_000, 'x')]), 1e6);
     writeFileSync(join(data, 'link-key'), 'key');
@@ -72,7 +78,10 @@ describe('backup and restore', () => {
   ] as const) {
     it(`a job that was EXECUTING has ended, one that was QUEUED is ${queued} with${keepQueue ? '' : 'out'} --keep-queue, others are as they were`, async () => {
       const ids = ['PENDING', 'QUEUED', 'EXECUTING', 'COMPLETED'].map((phase, at) => ({ phase: phase as Phase, id: `00000000-0000-4000-8000-00000000000${String(at)}` }));
-      for (const { id, phase } of ids) await store.create({ ...jobWith({ phase }), id });
+      for (const { id, phase } of ids) await store.create({ ...jobWith({ phase, startTime: phase === 'EXECUTING' ? STARTED : null }), id });
+      const executing = ids[2]?.id ?? '';
+      await store.update(executing, ['EXECUTING'], { runId: 'measured' });
+      await new SqliteUsageStore(database).keep(executing, { one: { last: { cpuSeconds: 1, peakMemory: 1 }, before: { cpuSeconds: 0, peakMemory: 0 } } }, STARTED + 1000);
       await backup(data, archive, { results: true });
       const elsewhere = join(folder, 'elsewhere');
       expect((await restore(elsewhere, archive, { replace: false, keepQueue })).ended).to.equal(keepQueue ? 1 : 2);
@@ -81,6 +90,8 @@ describe('backup and restore', () => {
       expect(jobs.map((job) => job?.phase)).to.deep.equal(['PENDING', queued, 'ERROR', 'COMPLETED']);
       expect(jobs[2]?.error?.message).to.contain('restored from a backup');
       await again.close();
+      // how much it used since is not known, and nobody is charged for it
+      expect([...readUsage(join(elsewhere, 'jobs.db'), 0)].map(({ jobId, endTime }) => ({ jobId, endTime }))).to.deep.equal([{ jobId: executing, endTime: STARTED + 1000 }]);
     });
   }
 
