@@ -37,6 +37,9 @@ export interface Fetching {
 /** Bytes of stderr that are shown as the error's detail. */
 const DETAIL = 4_096;
 
+/** An engine that is killed loses what a program writes meanwhile when the program ends before it is back, and shows the shorter log as a whole one. */
+const UNWATCHED = 'the container engine was away while the job ran: of what it wrote to stdout and stderr, the last may be missing';
+
 /**
  * How jobs end: what they have written first, then the record, then the container's removal; so whatever is interrupted can be
  * done again. All but `finish` are for the holder of the job, and throw LeaseLost when he no longer is.
@@ -50,7 +53,7 @@ export class JobEnding {
 
   /** The container is over: keeps what it has written, records the end, removes it. */
   async conclude(job: Job, run: EngineRun, circumstances: Circumstances, fetching: Fetching): Promise<void> {
-    const collected = await this.#collect(job, fetching);
+    const collected = withWarning(await this.#collect(job, fetching), circumstances);
     const outcome = outcomeOf(run, job, circumstances);
     const error = outcome.error !== null && outcome.phase === 'ERROR' ? await this.#withDetail(job.id, outcome.error, collected) : outcome.error;
     const info: JobInfo = { ...job.info, ...outcome.info, ...(await this.#facts(job.id, collected)) };
@@ -131,4 +134,8 @@ export class JobEnding {
       ...(collected === undefined || collected.warnings.length === 0 ? {} : { warnings: collected.warnings }),
     };
   }
+}
+
+function withWarning(collected: Collected, { unwatched }: Circumstances): Collected {
+  return unwatched ? { ...collected, warnings: [UNWATCHED, ...collected.warnings] } : collected;
 }

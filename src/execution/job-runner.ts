@@ -53,7 +53,7 @@ export class JobRunner {
   async run(job: Job, tries: number, shutdown: AbortSignal): Promise<'done' | 'later' | 'lost'> {
     const { clock, lease, store } = this.#parts;
     const guard = new Guard(job.id, this.#parts, shutdown);
-    const work: Work = { guard, shutdown, tries, job, ran: undefined, stopped: false, missed: false, overDisk: false, outage: false, end: undefined, measuring: undefined, failures: 0, pauses: 0 };
+    const work: Work = { guard, shutdown, tries, job, ran: undefined, stopped: false, missed: false, overDisk: false, outage: false, unwatched: false, end: undefined, measuring: undefined, failures: 0, pauses: 0 };
     this.#guards.set(job.id, guard);
     try {
       for (;;) {
@@ -147,7 +147,7 @@ export class JobRunner {
         if (work.end === undefined) continue;
         const { run, overLimit } = work.end;
         const overDisk = work.overDisk ? { overDisk: this.#parts.disk.limit } : {};
-        await this.#ending.conclude(work.job, run, { overLimit, missed: work.missed, ...overDisk, outage: work.outage }, fetching(work, guard.signal));
+        await this.#ending.conclude(work.job, run, { overLimit, missed: work.missed, ...overDisk, outage: work.outage, unwatched: work.unwatched }, fetching(work, guard.signal));
         return;
       } finally {
         change.cancel();
@@ -220,7 +220,10 @@ export class JobRunner {
     const { guard, job, shutdown } = work;
     if (shutdown.aborted || guard.reason === 'lost' || error instanceof LeaseLost) return 'lost';
     if (isInterruption(error)) return 'at-once';
-    if (error instanceof GatewayError && error.code === 'EngineUnavailable') work.outage = true;
+    if (error instanceof GatewayError && error.code === 'EngineUnavailable') {
+      work.outage = true;
+      work.unwatched ||= work.end === undefined;
+    }
     if (guard.reason === 'over') return isTemporary(error) ? 'again' : this.#countFailure(error, work);
     return job.phase === 'QUEUED' ? this.#notStarted(error, work) : this.#notEnded(error, work);
   }

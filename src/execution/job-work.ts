@@ -21,6 +21,8 @@ export interface Work {
   overDisk: boolean;
   /** The engine has been away meanwhile. */
   outage: boolean;
+  /** It was away before it had told how the container ended. */
+  unwatched: boolean;
   /** How the container ended, once that is known. */
   end: { readonly run: EngineRun; readonly overLimit: boolean } | undefined;
   /** What it uses is measured until this resolves: when the guard lets go. */

@@ -21,6 +21,8 @@ export interface Circumstances {
   readonly overDisk?: number;
   /** The engine was away while the container ran. */
   readonly outage: boolean;
+  /** It was away before the container's end was known. */
+  readonly unwatched: boolean;
 }
 
 const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));

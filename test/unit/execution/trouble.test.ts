@@ -98,6 +98,27 @@ describe('jobs in trouble', () => {
     expect((await test.get(id)).error).to.include({ type: 'transient' }).and.have.property('message').that.matches(/SIGKILL.*engine/);
   });
 
+  it('a job that ran through an outage of the engine says that its output may lack something', async () => {
+    const { id } = await test.run();
+    await test.inPhase(id, 'EXECUTING');
+    await test.engine.whenCalled('wait', id);
+    test.engine.disconnect();
+    await settled();
+    test.engine.finish(id, { code: 0 });
+    test.engine.reconnect();
+    await passesUntil(inPhase(id, 'COMPLETED'));
+    expect((await test.get(id)).info.warnings?.join()).to.match(/engine was away.*may be missing/);
+  });
+
+  it('an outage after the end was seen takes nothing from the output, and is not told', async () => {
+    const { id } = await test.run();
+    await test.inPhase(id, 'EXECUTING');
+    test.engine.failNext('logs', { error: new GatewayError('EngineUnavailable', 'away') });
+    test.engine.finish(id, { code: 0 });
+    await passesUntil(inPhase(id, 'COMPLETED'));
+    expect((await test.get(id)).info.warnings).to.equal(undefined);
+  });
+
   it('what was seen of a container that vanished afterwards is told', async () => {
     const { id } = await test.run();
     await test.inPhase(id, 'EXECUTING');
