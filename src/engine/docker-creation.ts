@@ -55,7 +55,7 @@ export class ContainerCreation {
         images.forget(task.image);
         throw new EngineRefused('the image is no longer present', { temporary: true });
       }
-      await this.#mustBeAsAsked(names, options, ours ? parseCreated(body).Warnings : []);
+      await this.#mustBeAsAsked(names, options, ours ? parseCreated(body).Warnings : undefined);
     } catch (error) {
       // After an outage nothing can be undone, and the container may be good; `remove` finds whatever there is.
       if (error instanceof EngineRefused || error instanceof DockerStatusError) await this.#undo(jobId, names, ours).catch(() => undefined);
@@ -63,16 +63,19 @@ export class ContainerCreation {
     }
   }
 
-  async #mustBeAsAsked(names: JobNames, options: ContainerOptions, warnings: readonly string[]): Promise<void> {
+  /** `warnings`: of the creation; undefined = it was there before. */
+  async #mustBeAsAsked(names: JobNames, options: ContainerOptions, warnings: readonly string[] | undefined): Promise<void> {
     const { calls, config } = this.#parts;
     const noSwap = config.hostHasNoSwap;
-    const serious = seriousWarnings(warnings, noSwap);
+    const serious = seriousWarnings(warnings ?? [], noSwap);
     if (serious.length > 0) throw new EngineRefused(`the engine cannot hold the container to what was asked: ${serious.join('; ')}`);
     const { body } = await calls.ask('GET', `/containers/${names.container}/json`, { accept: [NOT_FOUND] });
     if (body === undefined) throw new EngineRefused('the container was gone as soon as it was created', { temporary: true });
     const differences = containerDifferences(options, parseContainer(body), noSwap);
     if (config.outputQuota && !(await isHeldTo(config.outputBytes, calls, names.output))) differences.push('Volume.Options.size');
-    if (differences.length > 0) throw new EngineRefused(`the engine's container is not the one that was asked for: ${differences.join(', ')}`);
+    // one that was there before may be what an engine that was killed has kept of it: that says nothing of the job, which may be tried again under another id
+    const temporary = warnings === undefined;
+    if (differences.length > 0) throw new EngineRefused(`the engine's container is not the one that was asked for: ${differences.join(', ')}`, { temporary });
   }
 
   /** Removes what this creation made. A container that was there before keeps itself and, being in use, its volume and network. */

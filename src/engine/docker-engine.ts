@@ -309,7 +309,7 @@ function neverRan(run: EngineRun): boolean {
 }
 
 /** Words of an engine that is in trouble itself, not with the image. */
-const TROUBLE = /already exists|libnetwork|context (?:deadline|cancel)|transport|connection|no space left|unavailable|ttrpc|time.?out/i;
+const TROUBLE = /already exists|libnetwork|context (?:deadline|cancel)|transport|connection|no space left|unavailable|ttrpc|time.?out|database not open|input\/output error/i;
 
 /** Final, whatever the reason: whether the program ran is not always known, and it must not run twice. */
 function couldNotStart(message: string, cause?: unknown): EngineRefused {

@@ -88,7 +88,7 @@ export async function campaign({ seed, faults, minutes, say }: CampaignOptions):
 type Checked = Pick<Report, 'phases' | 'errors' | 'results'>;
 
 async function checkAtRest(site: FaultSite, jobs: readonly KnownJob[], faults: Readonly<Record<string, number>>, problems: string[]): Promise<Checked> {
-  const rested = await atRest(site, problems);
+  const rested = await atRest(site, jobs, problems);
   const runs = site.engine.runs();
   const phases: Record<string, number> = {};
   const errors: Record<string, number> = {};
@@ -108,7 +108,7 @@ async function checkAtRest(site: FaultSite, jobs: readonly KnownJob[], faults: R
 }
 
 /** Every job, by its mark, once all are over and nothing is left; what never comes to rest is a problem. */
-async function atRest(site: FaultSite, problems: string[]): Promise<ReadonlyMap<string, JobDocument>> {
+async function atRest(site: FaultSite, known: readonly KnownJob[], problems: string[]): Promise<ReadonlyMap<string, JobDocument>> {
   const deadline = Date.now() + REST;
   for (;;) {
     const jobs = await readAll(site.gateway.url);
@@ -117,7 +117,8 @@ async function atRest(site: FaultSite, problems: string[]): Promise<ReadonlyMap<
     const kept = new Set([...jobs.values()].map(({ jobId }) => jobId));
     const folders = namesIn(join(site.data, 'results')).filter((name) => !kept.has(name.split('/')[0] ?? ''));
     const partial = namesIn(join(site.data, 'results')).filter((name) => name.endsWith('.partial'));
-    if (active.length === 0 && remains.length === 0 && folders.length === 0) return jobs;
+    const doomed = known.filter(({ plan }) => plan.destruction !== undefined && jobs.has(plan.mark));
+    if (active.length === 0 && remains.length === 0 && folders.length === 0 && doomed.length === 0) return jobs;
     if (Date.now() > deadline) {
       problems.push(...active.map(({ runId, phase, jobInfo }) => `${String(runId)} is still ${phase}: ${JSON.stringify(jobInfo)}`));
       problems.push(...(await Promise.all(remains.map(async (name) => `left on the engine: ${name}; ${await site.engine.whyLeft(name)}`))), ...folders.map((name) => `left of a job that is gone: results of ${name}`));

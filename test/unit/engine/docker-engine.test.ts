@@ -127,9 +127,9 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       expect(docker.made(`DELETE ${CONTAINER}`)).to.deep.equal([]);
     });
 
-    async function refused(words: string): Promise<void> {
+    async function refused(words: string, temporary = false): Promise<void> {
       const error = await failure(engine.create('j1', TASK, signal));
-      expect(error).to.be.instanceOf(EngineRefused);
+      expect(error).to.be.instanceOf(EngineRefused).and.to.have.property('temporary', temporary);
       expect(error.message).to.include(words);
     }
 
@@ -158,13 +158,13 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       expect(docker.made(`DELETE ${VOLUME}`)).to.have.length(1);
     });
 
-    it('another container of that name: refused, and left alone', async () => {
+    it('another container of that name, or what a killed engine has kept of ours: refused, and left alone', async () => {
       creationGoesWell();
       docker
         .on(CREATE, { status: 409, json: { message: 'Conflict' } })
         .on(`GET ${CONTAINER}/json`, container({}, { Privileged: true }))
         .on(`DELETE ${VOLUME}`, { status: 409, json: { message: 'volume is in use' } });
-      await refused('HostConfig.Privileged');
+      await refused('HostConfig.Privileged', true);
       expect(docker.made(`DELETE ${CONTAINER}`)).to.deep.equal([]);
     });
 
@@ -251,6 +251,13 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       docker.on(`GET ${CONTAINER}/json`, container(), RUNNING).on(`POST ${CONTAINER}/start`, { status: 304, json: null });
       expect((await engine.start('j1', signal)).state).to.equal('running');
     });
+
+    for (const words of ["error while mounting volume '/data/volumes/v/_data': get v: database not open", 'transport is closing: unavailable', 'failed to update store for object type *libnetwork.endpoint: open : no such file']) {
+      it(`a start that fails, for an engine that is going down says "${words}", may succeed for another job`, async () => {
+        docker.on(`GET ${CONTAINER}/json`, container()).on(`POST ${CONTAINER}/start`, { status: 500, json: { message: words } });
+        expect(await failure(engine.start('j1', signal))).to.include({ name: 'EngineRefused', temporary: true });
+      });
+    }
 
     it('a start that fails is final, its words cleaned', async () => {
       docker.on(`GET ${CONTAINER}/json`, container()).on(`POST ${CONTAINER}/start`, {
