@@ -59,9 +59,10 @@ class Site {
   async burned(): Promise<void> {
     const id = await this.running();
     this.gateway.jobs.engine.use(id, { cpuSeconds: 3600, peakMemory: 1 });
-    await this.clock.whenSleepingUntil(this.clock.now() + 500);
-    this.clock.advance(500);
-    while ((await this.gateway.jobs.usage.used(id))?.cpuSeconds !== 3600) await new Promise((resolve) => setImmediate(resolve));
+    while ((await this.gateway.jobs.usage.used(id))?.cpuSeconds !== 3600) {
+      this.clock.advance(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     this.gateway.jobs.engine.finish(id);
     await this.gateway.jobs.inPhase(id, 'COMPLETED');
   }
@@ -82,8 +83,8 @@ const CASES: readonly Case[] = [
   { quotas: { groups: [{ group: 'team', queued: 1, running: 1 }] }, use: async (site) => void ((await site.running()) && (await site.create('bob'))), code: 'quota.queued', create: 429, run: 429, again: [30, 30] },
   { quotas: { owner: { images: 1 } }, use: async (site) => void (await site.running()), code: 'quota.images', create: 429, run: 429, again: [DAY, DAY] },
   { quotas: { groups: [{ group: 'team', images: 1 }] }, use: async (site) => void (await site.running()), code: 'quota.images', create: 429, run: 429, again: [DAY, DAY] },
-  { quotas: { owner: { cpuHours: 1 } }, use: (site) => site.burned(), code: 'quota.cpuHours', create: 429, run: 429, again: [DAY - 10, DAY] },
-  { quotas: { groups: [{ group: 'team', cpuHours: 1 }] }, use: (site) => site.burned(), code: 'quota.cpuHours', create: 429, run: 429, again: [DAY - 10, DAY] },
+  { quotas: { owner: { cpuHours: 1 } }, use: (site) => site.burned(), code: 'quota.cpuHours', create: 429, run: 429, again: [DAY / 2, DAY] },
+  { quotas: { groups: [{ group: 'team', cpuHours: 1 }] }, use: (site) => site.burned(), code: 'quota.cpuHours', create: 429, run: 429, again: [DAY / 2, DAY] },
   { quotas: { owner: { results: '1K' } }, use: (site) => site.finished('x'.repeat(1024)), code: 'quota.results', create: 403, run: 403 },
   { quotas: { groups: [{ group: 'team', results: '1K' }] }, use: (site) => site.finished('x'.repeat(1024)), code: 'quota.results', create: 403, run: 403 },
   // the one that is there may run

@@ -72,7 +72,9 @@ describe('what jobs use', () => {
   });
 
   it('is measured once more before a job is stopped, but not within the second after the last one', async () => {
-    const [soon, late] = [await running(), await running()];
+    const soon = await running();
+    await measured(soon, 500);
+    const late = await running();
     await measured(late, 500);
     clock.advance(100_000);
     while (((await test.usage.used(late))?.measuredAt ?? 0) < clock.now() || ((await test.usage.used(soon))?.measuredAt ?? 0) < clock.now()) await new Promise((resolve) => setImmediate(resolve));
