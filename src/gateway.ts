@@ -21,7 +21,7 @@ import { createIdentity, type Identity } from './identity/create-identity.ts';
 import { siteKey, SignedLinks } from './identity/signed-links.ts';
 import { SecretBox } from './job/secret-box.ts';
 import type { Logger } from './logger.ts';
-import { ruleNeeds, siteDefaults, siteOffer, siteResources } from './site-offer.ts';
+import { mostGpus, ruleNeeds, siteDefaults, siteOffer, siteResources } from './site-offer.ts';
 import type { ComposeFetch } from './planner/compose-platform.ts';
 import { httpComposeFile } from './planner/http-compose-file.ts';
 import { httpPeer } from './planner/http-peer.ts';
@@ -177,7 +177,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
         ...(config.planner.compose ? { compose: { policy: judge, jobList: new JobUrls(config.baseUrl, 'compose').list, ...fetchedFiles(config, fetch) } } : {}),
         bodyLimit: BODY_LIMIT,
         moment: 1000,
-        site: () => siteResources(config, site),
+        site: () => ({ ...siteResources(config, site), gpus: mostGpus(policy.policy, preflight.known) }),
         estimateStartup: (task, caller) => execution.startup.of(task, caller),
         probe: httpProbe(fetch),
         askPeer: httpPeer(fetch),
@@ -267,7 +267,7 @@ function statusOf({ draining, active, closure }: Execution, phases: Awaited<Retu
 
 /** An engine that is away is no reason: jobs wait for it. */
 async function lacksFor(relaxed: Relaxations | undefined, preflight: DockerPreflight, signal: AbortSignal): Promise<string | undefined> {
-  if (relaxed?.runtime === undefined && relaxed?.network === undefined) return undefined;
+  if (relaxed?.runtime === undefined && relaxed?.network === undefined && relaxed?.gpus === undefined) return undefined;
   const known = await preflight.ask(signal).catch((error: unknown) => {
     if (isTemporary(error)) return undefined;
     throw error;

@@ -1,5 +1,5 @@
 import type { Config } from './config.ts';
-import type { RuleNeeds } from './engine/rule-needs.ts';
+import { type EngineOffer, lackingOf, type RuleNeeds } from './engine/rule-needs.ts';
 import type { CompiledPolicy } from './policy/rule.ts';
 import type { EngineDescription } from './engine/engine.ts';
 import type { Offer } from './execution/slots.ts';
@@ -46,4 +46,9 @@ export function siteResources({ jobs }: Config, { resources, maximum }: SiteDefa
 /** What the rules of a policy need of the engine beyond the sandbox of all. */
 export function ruleNeeds({ rules }: CompiledPolicy): readonly RuleNeeds[] {
   return rules.flatMap(({ name, relaxed }) => (relaxed === undefined ? [] : [{ rule: name, relaxed }]));
+}
+
+/** Graphics processors that one container gets at most under any rule; 0 where the engine is known to have none. */
+export function mostGpus({ rules }: CompiledPolicy, engine: EngineOffer | undefined): number {
+  return Math.max(0, ...rules.flatMap(({ relaxed }) => (relaxed?.gpus === undefined || (engine !== undefined && lackingOf({ gpus: relaxed.gpus }, engine).length > 0) ? [] : [relaxed.gpus])));
 }

@@ -36,6 +36,11 @@ const SANDBOX = {
   Init: true,
 } as const;
 
+/** How an engine is asked for graphics processors; how many is the task's. */
+const GPU_REQUEST = { Driver: 'nvidia', Capabilities: [['gpu', 'compute', 'utility']] } as const;
+/** Variables by which a runtime for graphics processors hands them to whoever sets them. */
+const GPU_VARIABLES = ['NVIDIA_VISIBLE_DEVICES', 'CUDA_VERSION'];
+
 const MOUNTS_OF_OURS = new Set(['/tmp', '/work', '/output']);
 /** Below these an image's volume would cover what the sandbox relies on, or reach into what is collected. */
 const NO_VOLUMES = /^\/(?:proc|sys|dev|output)(?:\/|$)/;
@@ -97,6 +102,7 @@ export function outputQuota({ outputBytes, outputQuota: held }: Pick<Sandbox, 'o
 function relaxations({ relaxed = {} }: PinnedTask, sandbox: Sandbox): Record<string, unknown> {
   return {
     ...(relaxed.writableRoot === undefined ? {} : { ReadonlyRootfs: false, ...(sandbox.outputQuota ? { StorageOpt: { size: String(sandbox.outputBytes) } } : {}) }),
+    ...(relaxed.gpus === undefined ? {} : { DeviceRequests: [{ ...GPU_REQUEST, Count: relaxed.gpus }] }),
     ...(relaxed.capabilities === undefined ? {} : { CapAdd: relaxed.capabilities.map((name) => `CAP_${name}`) }),
   };
 }
@@ -111,6 +117,8 @@ function environmentOf(task: PinnedTask, network: JobNetwork | undefined): strin
   // after the image's: a proxy of where it was built would not be reached
   for (const [name, value] of Object.entries(network === undefined ? {} : proxyVariables(network))) variables.set(name, value);
   for (const [name, value] of Object.entries(task.env)) variables.set(name, value);
+  // where that runtime is the engine's default, the variable alone would give them
+  if (task.relaxed?.gpus === undefined && GPU_VARIABLES.some((name) => variables.has(name))) variables.set('NVIDIA_VISIBLE_DEVICES', 'void');
   return [...variables].map(([name, value]) => `${name}=${value}`);
 }
 

@@ -6,7 +6,7 @@ import { cleaned } from './docker-errors.ts';
 import { parse } from './docker-inspect.ts';
 import { egressProblem } from './docker-job-network.ts';
 import type { EngineConfig, NetworkProfile, Requirement } from './engine-config.ts';
-import { type EngineOffer, ruleLines, type RuleNeeds } from './rule-needs.ts';
+import { type EngineOffer, GPU_RUNTIME, ruleLines, type RuleNeeds } from './rule-needs.ts';
 
 const flag = z.boolean().nullish();
 const words = z.array(z.string()).nullish().transform((value) => value ?? []);
@@ -91,6 +91,7 @@ function optional(facts: z.output<typeof infoSchema>): readonly { readonly name:
     { name: 'user-namespaces', has: separate.length > 0, found: separate.join(', ') || 'root of a container is root of the host' },
     { name: 'cgroup-v2', has: facts.CgroupVersion === '2', found: `version ${facts.CgroupVersion ?? '1'}, driver ${facts.CgroupDriver ?? 'unknown'}` },
     { name: 'disk-quota', has: quota, found: `${facts.Driver} on ${filesystem}${quota && facts.Driver === 'overlay2' ? ', if it is mounted with pquota' : ''}` },
+    { name: 'gpus', has: GPU_RUNTIME in (facts.Runtimes ?? {}), found: GPU_RUNTIME in (facts.Runtimes ?? {}) ? `the runtime ${GPU_RUNTIME} is registered` : `no runtime ${GPU_RUNTIME}` },
     { name: 'live-restore', has: facts.LiveRestoreEnabled === true, found: facts.LiveRestoreEnabled === true ? 'jobs outlive a restart of the engine' : 'jobs die with the engine' },
   ];
 }
@@ -145,6 +146,11 @@ export class DockerPreflight {
     const networks = await Promise.all(this.#profiles.map(async (profile) => [profile.name, await egressProblem(this.#calls, profile, signal)] as const));
     this.#known = { preflight: preflightOf(info.body, version.body, this.#needs, new Map(networks)), at: now };
     return this.#known.preflight;
+  }
+
+  /** What the engine has, as far as somebody has asked. */
+  get known(): Preflight | undefined {
+    return this.#known?.preflight;
   }
 
   /** Why no job can run, as far as is known; undefined also while nobody has asked. */

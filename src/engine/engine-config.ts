@@ -18,7 +18,7 @@ function size(fallback: string) {
 const HOST = /^(unix:\/\/\/\S+|tcp:\/\/[^\s/]+:\d{1,5})$/;
 
 /** What a site may insist on beside what every sandbox is made of. */
-export const REQUIREMENTS = ['seccomp', 'mandatory-access-control', 'user-namespaces', 'cgroup-v2', 'disk-quota', 'live-restore'] as const;
+export const REQUIREMENTS = ['seccomp', 'mandatory-access-control', 'user-namespaces', 'cgroup-v2', 'disk-quota', 'gpus', 'live-restore'] as const;
 export type Requirement = (typeof REQUIREMENTS)[number];
 
 const portainerSchema = z.strictObject({

@@ -6,6 +6,9 @@ export interface RuleNeeds {
   readonly relaxed: Relaxations;
 }
 
+/** The runtime whose registration tells that an engine can hand on graphics processors. */
+export const GPU_RUNTIME = 'nvidia';
+
 /** What an engine has of what rules can name. */
 export interface EngineOffer {
   readonly runtimes: readonly string[];
@@ -14,11 +17,12 @@ export interface EngineOffer {
 }
 
 /** What an engine lacks of what a rule gives, each in words; empty = nothing. */
-export function lackingOf({ runtime, network }: Relaxations, { runtimes, networks }: EngineOffer): readonly string[] {
+export function lackingOf({ runtime, network, gpus }: Relaxations, { runtimes, networks }: EngineOffer): readonly string[] {
   const problem = network === undefined ? undefined : networks.has(network) ? networks.get(network) : 'this site has no such profile';
   return [
     ...(runtime === undefined || runtimes.includes(runtime) ? [] : [`runtime ${runtime}`]),
     ...(problem === undefined ? [] : [`network ${network ?? ''}: ${problem}`]),
+    ...(gpus === undefined || runtimes.includes(GPU_RUNTIME) ? [] : [`GPUs: it has no runtime ${GPU_RUNTIME}`]),
   ];
 }
 
@@ -31,7 +35,8 @@ export function relaxationRefusal(relaxed: Relaxations | undefined, offer: Engin
 /** A line for each rule that needs something of the engine. */
 export function ruleLines(rules: readonly RuleNeeds[], offer: EngineOffer): readonly string[] {
   return rules.flatMap(({ rule, relaxed }) => {
-    const needs = [...(relaxed.runtime === undefined ? [] : [`runtime ${relaxed.runtime}`]), ...(relaxed.network === undefined ? [] : [`network ${relaxed.network}`])];
+    const { runtime, network, gpus } = relaxed;
+    const needs = [...(runtime === undefined ? [] : [`runtime ${runtime}`]), ...(network === undefined ? [] : [`network ${network}`]), ...(gpus === undefined ? [] : [`GPUs ${String(gpus)}`])];
     if (needs.length === 0) return [];
     const lacking = lackingOf(relaxed, offer);
     return [lacking.length === 0 ? `ok      ${`rule ${rule}`.padEnd(25)} ${needs.join(', ')}` : `MISSING ${`rule ${rule}`.padEnd(25)} ${lacking.join(', ')}; its jobs are refused`];

@@ -93,5 +93,6 @@ function asAsked(task: PinnedTask): Task {
     command: task.command,
     env: task.env,
     ...task.resources,
+    ...(task.relaxed?.gpus === undefined ? {} : { gpus: task.relaxed.gpus }),
   };
 }

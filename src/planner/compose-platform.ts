@@ -72,7 +72,7 @@ export class ComposePlatform implements Platform {
     const { task: given, url, warnings: unread } = readComposeMembers(details.taskinfo);
     const asked = parseResources(details.resources);
     const common = { warnings: [...unread, ...asked.warnings, ...resourceWarnings(asked.ranges)], shortDurations: asked.shortDurations };
-    const offered = offeredRanges(site(), undefined);
+    const offered = offeredRanges({ ...site(), gpus: 0 }, undefined);
     const short = shortfalls(asked.ranges, offered);
     const missing = dataReasons(readDataReferences(details.taskinfo['data'], 'taskinfo.data'), data, caller, 'this site');
     if (short.length > 0) return { word: 'NO', reasons: [...short, ...missing], resources: offered, ...common };

@@ -7,7 +7,7 @@ import type { Reason, Verdict } from '../policy/verdict.ts';
 import { type GivenParameter, parseContainerParameters } from '../task/container-parameters.ts';
 import { formatPinnedParameters } from '../task/pinned-parameters.ts';
 import type { PinnedWork } from '../task/project.ts';
-import type { ContainerTask, Resources, Task } from '../task/task.ts';
+import type { ContainerTask, OfferedResources, Task } from '../task/task.ts';
 import { grantedDuration, grantedRanges, offeredRanges, resourceWarnings, shortfalls, type SiteResources, wanted } from './container-resources.ts';
 import { closedAnswer, excessAnswer } from './closed-answer.ts';
 import { atQuestion, type ContainerMembers, readContainerMembers } from './container-task.ts';
@@ -93,9 +93,10 @@ export class ContainerPlatform implements Platform {
     const excess = await this.#parts.excess?.(caller, null);
     if (excess !== undefined) return excessAnswer(excess);
     const { cores, memory } = context.site;
-    const want = wantedResources(context, { cores: cores.max, memory: memory.max });
-    const resources = { cores: want.cores ?? cores.default, memory: want.memory ?? memory.default };
-    const interfaces = [this.#offer(servicetype, [], resources, context), ...this.#wrapped(servicetype, [], resources, context)];
+    const want = wantedResources(context, mostOf(context.site));
+    const resources = { ...want, cores: want.cores ?? cores.default, memory: want.memory ?? memory.default };
+    const offer = this.#offer(servicetype, [], resources, context);
+    const interfaces = [offer, ...(want.gpus === undefined ? this.#wrapped(servicetype, [], resources, context) : [])];
     return { word: 'YES', interfaces, warnings: [] };
   }
 
@@ -115,17 +116,19 @@ export class ContainerPlatform implements Platform {
     const late = await startupAnswer(this.#parts.estimateStartup, verdict.task, caller, context.asked.ranges.startup);
     if (late.answer !== undefined) return { ...late.answer, decision, warnings };
     const parameters = [...formatPinnedParameters(verdict.task), { name: 'DECISION', value: verdict.decision.id }];
-    const offer = this.#offer(servicetype, parameters, verdict.task.resources, context, late.startup);
+    const { resources, relaxed } = verdict.task;
+    const granted = { ...resources, ...(relaxed?.gpus === undefined ? {} : { gpus: relaxed.gpus }) };
+    const offer = this.#offer(servicetype, parameters, granted, context, late.startup);
     // What a rule relaxes it relaxes for containers that are run as such.
-    const wrapped = this.#parts.wrap === undefined || verdict.task.relaxed !== undefined ? undefined : await wrapContainer(verdict.task, this.#parts.wrap, caller, signal);
-    const interfaces = [offer, ...(wrapped === undefined ? [] : this.#wrapped(servicetype, wrapped, verdict.task.resources, context, late.startup))];
+    const wrapped = this.#parts.wrap === undefined || relaxed !== undefined ? undefined : await wrapContainer(verdict.task, this.#parts.wrap, caller, signal);
+    const interfaces = [offer, ...(wrapped === undefined ? [] : this.#wrapped(servicetype, wrapped, resources, context, late.startup))];
     return { word: 'YES', interfaces, decision, warnings };
   }
 
   /** Asks for what the task can use; where the rule gives less, for what the rule gives, as long as that is enough. */
   async #judge(task: ContainerTask, context: Context, caller: Caller, signal: AbortSignal): Promise<Verdict> {
     const { asked, site } = context;
-    const want = wantedResources(context, { cores: site.cores.max, memory: site.memory.max });
+    const want = wantedResources(context, mostOf(site));
     const verdict = await this.#parts.policy.evaluate({ ...task, ...want }, caller, signal);
     if (verdict.accepted || verdict.offered === undefined || verdict.reasons.some(({ code }) => !code.startsWith('resources.'))) return verdict;
     if (shortfalls(asked.ranges, offeredRanges(site, verdict.offered)).length > 0) return verdict;
@@ -133,14 +136,14 @@ export class ContainerPlatform implements Platform {
   }
 
   /** The same container as a compose file, where those are run too. */
-  #wrapped(servicetype: string, parameters: readonly GivenParameter[], resources: Resources, context: Context, startup?: Ranges): readonly ServiceInterface[] {
+  #wrapped(servicetype: string, parameters: readonly GivenParameter[], resources: OfferedResources, context: Context, startup?: Ranges): readonly ServiceInterface[] {
     const { wrap } = this.#parts;
     if (wrap === undefined) return [];
     return [{ ...this.#offer(servicetype.slice(0, -SERVICE.length) + WRAPPED_SERVICE, parameters, resources, context, startup), endpoint: wrap.jobListUrl }];
   }
 
   /** What a program needs to run the task: where, how, and with which parameters. */
-  #offer(servicetype: string, parameters: readonly GivenParameter[], resources: Resources, { asked, site }: Context, startup: Ranges = {}): ServiceInterface {
+  #offer(servicetype: string, parameters: readonly GivenParameter[], resources: OfferedResources, { asked, site }: Context, startup: Ranges = {}): ServiceInterface {
     const duration = grantedDuration(asked.ranges.duration, site.executionDuration);
     const limit = duration === 0 ? [] : [{ name: 'EXECUTIONDURATION', value: String(duration) }];
     const prefilled = [...parameters, ...limit, { name: 'PHASE', value: 'RUN' }];
@@ -179,10 +182,15 @@ function byName(parameters: readonly GivenParameter[]): Readonly<Record<string, 
   return members;
 }
 
-function wantedResources({ asked, site }: Context, most: Resources): Partial<Resources> {
+function wantedResources({ asked, site }: Context, most: OfferedResources): Partial<OfferedResources> {
   const cores = wanted(asked.ranges.cores, site.cores, most.cores);
   const memory = wanted(asked.ranges.memory, site.memory, most.memory);
-  return { ...(cores === undefined ? {} : { cores }), ...(memory === undefined ? {} : { memory }) };
+  const gpus = wanted(asked.ranges.gpus, { default: 0, max: 0 }, most.gpus ?? 0);
+  return { ...(cores === undefined ? {} : { cores }), ...(memory === undefined ? {} : { memory }), ...(gpus === undefined || gpus === 0 ? {} : { gpus }) };
+}
+
+function mostOf({ cores, memory, gpus = 0 }: SiteResources): OfferedResources {
+  return { cores: cores.max, memory: memory.max, gpus };
 }
 
 function shownReason({ code, path, text, rule }: Reason): NoReason {
@@ -198,6 +206,6 @@ function statusOf(code: string): number {
 /** Where in the question the judge's path lies. */
 function questionPath(path: string): string {
   if (path === '') return 'tasktype';
-  const resource = /^resources\.(cores|memory)$/.exec(path)?.[1];
+  const resource = /^resources\.(cores|memory|gpus)$/.exec(path)?.[1];
   return resource === undefined ? `taskinfo.${path}` : `resources.min${resource}`;
 }

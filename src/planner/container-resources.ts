@@ -1,4 +1,4 @@
-import type { Resources } from '../task/task.ts';
+import type { OfferedResources } from '../task/task.ts';
 import type { NoReason } from './offer.ts';
 import type { Warning } from './question.ts';
 import { formatAmount, type Kind, type Range, type Ranges } from './resources.ts';
@@ -18,6 +18,8 @@ export interface SiteResources {
   readonly executionDuration: Bounded;
   /** Bytes of results that are kept of one job, where the site promises any. */
   readonly store?: number;
+  /** Graphics processors that one container gets at most; absent = none. */
+  readonly gpus?: number;
 }
 
 /** A site that says nothing of itself: the policy alone decides. A default of 0 = not known. */
@@ -28,23 +30,25 @@ export const UNKNOWN_SITE: SiteResources = {
 };
 
 /** The most that can be asked for of each kind. */
-export function offeredRanges(site: SiteResources, offered: Resources | undefined): Ranges {
+export function offeredRanges(site: SiteResources, offered: OfferedResources | undefined): Ranges {
   const { max } = site.executionDuration;
+  const gpus = Math.min(site.gpus ?? 0, offered === undefined ? Infinity : (offered.gpus ?? 0));
   const [cores, memory] = [Math.min(site.cores.max, offered?.cores ?? Infinity), Math.min(site.memory.max, offered?.memory ?? Infinity)];
   return {
     ...(Number.isFinite(cores) ? { cores: { max: cores } } : {}),
     ...(Number.isFinite(memory) ? { memory: { max: memory } } : {}),
     ...(site.store === undefined ? {} : { store: { max: site.store } }),
     ...(max === 0 ? {} : { duration: { max } }),
+    ...(gpus === 0 ? {} : { gpus: { max: gpus } }),
   };
 }
 
 /** Where the least that the task needs is more than there ever is (note §5: then the answer is no). */
 export function shortfalls(asked: Ranges, offered: Ranges): readonly NoReason[] {
-  return (['cores', 'memory', 'store', 'duration'] as const).flatMap((kind) => {
+  return (['cores', 'memory', 'store', 'duration', 'gpus'] as const).flatMap((kind) => {
     const min = asked[kind]?.min;
     const most = offered[kind]?.max;
-    if (min === undefined || min <= (most ?? (kind === 'store' ? 0 : Infinity))) return [];
+    if (min === undefined || min <= (most ?? (kind === 'store' || kind === 'gpus' ? 0 : Infinity))) return [];
     return [shortfall(kind, min, most)];
   });
 }
@@ -73,12 +77,13 @@ export function grantedDuration(range: Range | undefined, { default: initial, ma
 }
 
 /** What the task really gets: the limits are set on its container, and it is promised as much. */
-export function grantedRanges({ cores, memory }: Resources, duration: number, site: SiteResources): Ranges {
+export function grantedRanges({ cores, memory, gpus = 0 }: OfferedResources, duration: number, site: SiteResources): Ranges {
   return {
     ...(cores === 0 ? {} : { cores: { min: cores, max: cores } }),
     ...(memory === 0 ? {} : { memory: { min: memory, max: memory } }),
     ...(site.store === undefined ? {} : { store: { max: site.store } }),
     ...(duration === 0 ? {} : { duration: { min: duration, max: duration } }),
+    ...(gpus === 0 ? {} : { gpus: { min: gpus, max: gpus } }),
   };
 }
 

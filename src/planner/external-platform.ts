@@ -77,7 +77,7 @@ export class ExternalPlatform implements Platform {
     if (limits === undefined) return [];
     const late = asked.startup?.max !== undefined && (limits.startup ?? Infinity) > asked.startup.max;
     return [
-      ...(['cores', 'memory', 'store', 'duration'] as const).filter((kind) => (asked[kind]?.min ?? 0) > (limits[kind] ?? 0)).map((kind) => this.#tooMuch(kind, `min${kind}`, limits[kind])),
+      ...(['cores', 'memory', 'store', 'duration', 'gpus'] as const).filter((kind) => (asked[kind]?.min ?? 0) > (limits[kind] ?? 0)).map((kind) => this.#tooMuch(kind, `min${kind}`, limits[kind])),
       ...(late ? [this.#tooMuch('startup', 'maxstartup', limits.startup)] : []),
     ];
   }

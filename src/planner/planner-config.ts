@@ -75,6 +75,7 @@ const service = z
         memory: bytes.optional(),
         store: bytes.optional(),
         duration: seconds.optional(),
+        gpus: z.int().min(1).max(999).optional(),
         startup: seconds.optional().meta({ description: 'Within which it starts as a rule.' }),
       })
       .optional()

@@ -1,9 +1,9 @@
 import { GatewayError } from '../errors.ts';
-import { formatDuration, formatSize, parseCores, parseDuration, parseSize } from '../task/units.ts';
+import { formatDuration, formatSize, parseCores, parseCount, parseDuration, parseSize } from '../task/units.ts';
 import type { Branch, Value, Warning } from './question.ts';
 
-/** What a task can ask for (note §5): cores; bytes of memory and of disk; seconds until it starts; seconds it runs. */
-export const KINDS = ['cores', 'memory', 'store', 'startup', 'duration'] as const;
+/** What a task can ask for (note §5): cores; graphics processors; bytes of memory and of disk; seconds until it starts; seconds it runs. */
+export const KINDS = ['cores', 'memory', 'store', 'startup', 'duration', 'gpus'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** In a question: reject below min, cap at max. In an answer: guaranteed, and the limit. */
@@ -28,6 +28,7 @@ const FORMS: Readonly<Record<Kind, string>> = {
   store: 'a size such as 8G or 512M',
   startup: 'a duration such as 60s, 5m or PT5M',
   duration: 'a duration such as 60s, 5m or PT5M',
+  gpus: 'a whole number of graphics processors',
 };
 
 /**
@@ -39,7 +40,7 @@ export function parseResources(branch: Branch): AskedResources {
   const warnings: Warning[] = [];
   let shortDurations = false;
   for (const [name, value] of Object.entries(branch)) {
-    const match = /^(min|max)(cores|memory|store|startup|duration)$/i.exec(name);
+    const match = /^(min|max)(cores|memory|store|startup|duration|gpus)$/i.exec(name);
     const kind = KINDS.find((each) => each === match?.[2]?.toLowerCase());
     if (kind === undefined) {
       warnings.push({ code: 'resources.unknown', path: `resources.${name.slice(0, 100)}`, text: 'this resource is not known here and was not looked at' });
@@ -54,7 +55,7 @@ export function parseResources(branch: Branch): AskedResources {
 }
 
 function amount(kind: Kind, value: Value, path: string): number {
-  const parse = { cores: parseCores, memory: bareGigabytes, store: bareGigabytes, startup: parseDuration, duration: parseDuration }[kind];
+  const parse = { cores: parseCores, memory: bareGigabytes, store: bareGigabytes, startup: parseDuration, duration: parseDuration, gpus: parseCount }[kind];
   const number = typeof value === 'string' ? parse(value) : undefined;
   if (number !== undefined) return number;
   throw new GatewayError('BadParameter', `${path} must be ${FORMS[kind]}`, { path });
@@ -71,7 +72,7 @@ function refuseEmptyRange(kind: Kind, range: Range | undefined): void {
 
 /** An amount as the note spells it: `8G`, `1536M`, cores as a number, durations in ISO 8601 or short. */
 export function formatAmount(kind: Kind, amount: number, shortDurations: boolean): string | number {
-  if (kind === 'cores') return amount;
+  if (kind === 'cores' || kind === 'gpus') return amount;
   if (kind === 'memory' || kind === 'store') return formatSize(amount);
   return shortDurations ? formatShort(amount) : formatDuration(amount);
 }

@@ -142,6 +142,7 @@ const rule = z
         capabilities: z.array(z.enum(CAPABILITIES)).min(1).max(CAPABILITIES.length).optional().meta({ description: 'For containers that run as root (run.user with uid 0).' }),
         network: networkName.optional().meta({ description: "A network profile of the site's (engine.networks). Absent = no network." }),
         runtime: runtimeName.optional().meta({ description: "One of the engine's runtimes, runsc say. Absent = the site's." }),
+        gpus: z.int().min(1).max(64).optional().meta({ description: 'Graphics processors that one container may ask for at most (GPUS, resources.mingpus). Absent = none.' }),
       })
       .optional()
       .meta({ description: 'What is relaxed for containers under this rule; each is told in the decision, and what the engine lacks of it refuses the job.' }),

@@ -30,10 +30,11 @@ function ruleWarnings(rule: Rule): string[] {
   }
   if (rule.user !== undefined && /^0+:/.test(rule.user)) warnings.push(`rule ${name} runs containers as root (run.user)`);
   if (rule.user !== undefined && /^0*[1-9]\d*:0+$/.test(rule.user)) warnings.push(`rule ${name} runs containers in root's group (run.user)`);
-  const { capabilities, network, writableRoot } = rule.relaxed ?? {};
+  const { capabilities, gpus, network, writableRoot } = rule.relaxed ?? {};
   if (capabilities !== undefined) warnings.push(`rule ${name} gives containers capabilities: ${capabilities.join(', ')} (run.capabilities)`);
   if (network !== undefined) warnings.push(`rule ${name} lets containers reach what the network profile ${network} allows (run.network)`);
   if (writableRoot === true) warnings.push(`rule ${name} lets containers write their root file system (run.writableRoot)`);
+  if (gpus !== undefined) warnings.push(`rule ${name} gives containers graphics processors, whose driver shares the host's kernel (run.gpus)`);
   return warnings;
 }
 

@@ -26,6 +26,7 @@ export const REFUSALS = {
   'env.forbidden': 'A variable cannot be set under the rule',
   'resources.cores': 'More cores are asked for than the rule offers',
   'resources.memory': 'More memory is asked for than the rule offers',
+  'resources.gpus': 'More graphics processors are asked for than the rule offers',
 } as const;
 
 export type RefusalCode = keyof typeof REFUSALS;

@@ -1,4 +1,4 @@
-import type { Resources, Task } from '../task/task.ts';
+import type { OfferedResources, Resources, Task } from '../task/task.ts';
 import { formatSize } from '../task/units.ts';
 import type { Rule } from './rule.ts';
 import type { Finding } from './verdict.ts';
@@ -14,8 +14,10 @@ export interface SiteDefaults {
 }
 
 /** The most that one task can ask for under a rule. */
-export function offeredResources(rule: Rule, site: SiteDefaults): Resources {
+export function offeredResources(rule: Rule, site: SiteDefaults): OfferedResources {
+  const gpus = rule.relaxed?.gpus;
   return {
+    ...(gpus === undefined ? {} : { gpus }),
     cores: Math.min(rule.limits.cores ?? Infinity, site.maximum.cores),
     memory: Math.min(rule.limits.memory ?? Infinity, site.maximum.memory),
   };
@@ -39,6 +41,11 @@ export function resourceFindings(task: Task, rule: Rule, site: SiteDefaults): re
   }
   if (task.memory !== undefined && !(task.memory > 0 && task.memory <= offered.memory)) {
     findings.push({ code: 'resources.memory', path: 'resources.memory', text: `${said(task.memory)} of memory are asked for; ask for ${formatSize(offered.memory)} at most` });
+  }
+  const { gpus = 0 } = offered;
+  if (task.gpus !== undefined && !(task.gpus >= 0 && task.gpus <= gpus)) {
+    const text = gpus === 0 ? 'the rule gives no graphics processors; ask for none' : `${String(task.gpus)} graphics processors are asked for; ask for ${String(gpus)} at most`;
+    findings.push({ code: 'resources.gpus', path: 'resources.gpus', text });
   }
   return findings;
 }

@@ -139,12 +139,13 @@ function compileRule(rule: RuleDocument, bases: ReadonlyMap<string, ApprovedBase
   };
 }
 
-function compileRelaxations({ writableRoot, capabilities, network, runtime }: NonNullable<RuleDocument['run']>): Pick<Rule, 'relaxed'> {
+function compileRelaxations({ writableRoot, capabilities, network, runtime, gpus }: NonNullable<RuleDocument['run']>): Pick<Rule, 'relaxed'> {
   const relaxed: Relaxations = {
     ...(writableRoot === undefined ? {} : { writableRoot }),
     ...(capabilities === undefined ? {} : { capabilities: [...new Set(capabilities)].sort() }),
     ...(network === undefined ? {} : { network }),
     ...(runtime === undefined ? {} : { runtime }),
+    ...(gpus === undefined ? {} : { gpus }),
   };
   return Object.keys(relaxed).length === 0 ? {} : { relaxed };
 }

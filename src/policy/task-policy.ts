@@ -6,7 +6,7 @@ import type { Platform } from '../image/platform.ts';
 import { formatReference, type Reference } from '../image/reference.ts';
 import { ImageUnacceptable } from '../registry/registry.ts';
 import type { Decision } from '../task/decision.ts';
-import { relaxationLines } from '../task/relaxations.ts';
+import { relaxationLines, relaxationsFor } from '../task/relaxations.ts';
 import type { PinnedTask, Task } from '../task/task.ts';
 import type { AuditLog } from './audit-log.ts';
 import { auditEntry } from './audit-entry.ts';
@@ -72,7 +72,8 @@ export class TaskPolicy implements Policy {
     const found = await this.#examine(task, name, name.rule, signal);
     const refusals = found.checks.flatMap((check) => check.refusals);
     if (refusals.length > 0 || found.image === undefined) return this.#refuse(name, found, refusals);
-    return this.#accept(name, found, this.#pin(task, name.rule, found.image), relaxationLines(name.rule.relaxed ?? {}, name.rule.user));
+    const pinned = this.#pin(task, name.rule, found.image);
+    return this.#accept(name, found, pinned, relaxationLines(pinned.relaxed ?? {}, name.rule.user));
   }
 
   async #examine(task: Task, name: NameMatch, rule: Rule, signal: AbortSignal): Promise<Findings> {
@@ -121,6 +122,7 @@ export class TaskPolicy implements Policy {
 
   #pin(task: Task, rule: Rule, image: Image): PinnedTask {
     const { site } = this.#parts;
+    const relaxed = relaxationsFor(rule.relaxed, task.gpus);
     return {
       type: 'container',
       image,
@@ -129,7 +131,7 @@ export class TaskPolicy implements Policy {
       env: task.env,
       resources: grantedResources(task, rule, site),
       user: userFor(image, rule, site.user),
-      ...(rule.relaxed === undefined ? {} : { relaxed: rule.relaxed }),
+      ...(relaxed === undefined ? {} : { relaxed }),
     };
   }
 

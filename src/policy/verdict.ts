@@ -2,7 +2,7 @@ import type { UnacceptableCode } from '../image/image-unacceptable.ts';
 import type { Decision } from '../task/decision.ts';
 import type { Digest } from '../image/digest.ts';
 import type { PinnedProject } from '../task/project.ts';
-import type { PinnedTask, Resources } from '../task/task.ts';
+import type { PinnedTask, OfferedResources } from '../task/task.ts';
 import type { RefusalCode } from './refusal-codes.ts';
 
 /** One reason for a NO: a stable code, where in the request it lies, and what would have to change. */
@@ -36,7 +36,7 @@ export type Verdict =
       readonly reasons: readonly Reason[];
       readonly decision: Decision;
       /** The most that one task can have under the rule that decided, where one did. */
-      readonly offered?: Resources;
+      readonly offered?: OfferedResources;
     };
 
 /** A reason, or a warning, with its line in the file (0 = nowhere in particular). Its path is one of the file: `services.web.ports[0]`. */

@@ -1,7 +1,7 @@
 import type { Caller } from '../caller.ts';
 import type { Door, Policy, ProjectPolicy, ProjectQuestion } from '../policy/policy.ts';
 import type { ProjectVerdict, Reason, Verdict } from '../policy/verdict.ts';
-import type { PinnedTask, Resources, Task } from '../task/task.ts';
+import type { OfferedResources, PinnedTask, Resources, Task } from '../task/task.ts';
 import { formatSize } from '../task/units.ts';
 import type { QuotaConfig } from './quota-config.ts';
 import { type Scope, scopesOf } from './quota-scope.ts';
@@ -36,7 +36,8 @@ export class CallerPolicy implements Policy, ProjectPolicy {
     const lacking = await this.#parts.lacks?.(verdict.task, signal);
     const reasons = [...tooLarge(verdict.task.resources, scopes), ...(lacking === undefined ? [] : [{ code: 'policy.engine', path: '', text: lacking }])];
     if (reasons.length === 0) return verdict;
-    return { accepted: false, reasons: this.#told(reasons, caller), decision: verdict.decision, offered: within(verdict.task.resources, scopes) };
+    const gpus = verdict.task.relaxed?.gpus;
+    return { accepted: false, reasons: this.#told(reasons, caller), decision: verdict.decision, offered: within({ ...verdict.task.resources, ...(gpus === undefined ? {} : { gpus }) }, scopes) };
   }
 
   async evaluateProject(question: ProjectQuestion, caller: Caller, signal: AbortSignal, door?: Door): Promise<ProjectVerdict> {
@@ -74,8 +75,9 @@ function tooLarge({ cores, memory }: Resources, scopes: readonly Scope[]): reado
   ]);
 }
 
-function within({ cores, memory }: Resources, scopes: readonly Scope[]): Resources {
+function within({ cores, memory, ...others }: OfferedResources, scopes: readonly Scope[]): OfferedResources {
   return {
+    ...others,
     cores: Math.min(cores, ...scopes.map(({ limits }) => limits.cores ?? Infinity)),
     memory: Math.min(memory, ...scopes.map(({ limits }) => limits.memory ?? Infinity)),
   };

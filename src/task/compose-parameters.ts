@@ -1,10 +1,10 @@
 import { GatewayError } from '../errors.ts';
-import type { GivenParameter, ParameterDescription } from './container-parameters.ts';
+import { type GivenParameter, isSecretName, type ParameterDescription } from './container-parameters.ts';
 
 /** Everything that a job in `/uws/compose` can be told. */
 export const COMPOSE_PARAMETERS: readonly ParameterDescription[] = [
   { name: 'COMPOSEFILE', type: 'string', required: true, multiple: false, example: 'services: {hello: {image: "registry.example.org/tools/hello:1"}}', description: 'The compose file itself, YAML or JSON, inline or uploaded. Judged key by key, and every image of it by the policy of the site.' },
-  { name: 'VAR.<NAME>', type: 'string', required: false, multiple: false, example: 'VAR.PASSWORD=secret', description: 'The value of a variable of the file. No variable has a value from anywhere else.' },
+  { name: 'VAR.<NAME>', type: 'string', required: false, multiple: false, example: 'VAR.BAND=r', description: 'The value of a variable of the file, shown to whoever may read the job: not for secrets. No variable has a value from anywhere else.' },
   { name: 'SERVICE', type: 'string', required: false, multiple: false, example: 'client', description: 'The service whose end is the job\'s, and whose exit decides. Default: the one on which no other depends, else all.' },
 ];
 
@@ -29,6 +29,7 @@ export function composeParameterName(given: string): string {
     if (VARIABLE.test(name)) return VAR + name;
     throw new GatewayError('BadParameter', `${JSON.stringify(given.slice(0, 100))}: what follows VAR. must be a name of letters, digits and underscores`, { path: given });
   }
+  if (isSecretName(given)) throw new GatewayError('BadParameter', 'compose files have no SECRET.<NAME> here: only single containers do, in the list /uws/docker', { path: 'SECRET' });
   if (COMPOSE_PARAMETERS.some((known) => known.name === upper)) return upper;
   const allowed = COMPOSE_PARAMETERS.map((known) => known.name).join(', ');
   throw new GatewayError('BadParameter', `unknown parameter ${JSON.stringify(given.slice(0, 100))}; allowed here: ${allowed}`, { path: given });

@@ -2,7 +2,7 @@ import { split } from 'shlex';
 import { GatewayError } from '../errors.ts';
 import { parseReference } from '../image/reference.ts';
 import type { ContainerTask } from './task.ts';
-import { parseCores, parseSize } from './units.ts';
+import { parseCores, parseCount, parseSize } from './units.ts';
 
 /** What a job list tells about one parameter it takes; `/jobtypes`, `/capabilities` and the 400s are made from it. */
 export interface ParameterDescription {
@@ -25,6 +25,7 @@ export const CONTAINER_PARAMETERS: readonly ParameterDescription[] = [
   { name: 'ENV.<NAME>', type: 'string', required: false, multiple: false, example: 'ENV.BAND=r', description: 'An environment variable of the container.' },
   { name: 'CORES', type: 'number', unit: 'cores', required: false, multiple: false, example: '1.5', description: 'CPU cores the container is promised and held to.' },
   { name: 'MEMORY', type: 'string', unit: 'bytes', required: false, multiple: false, example: '512M', description: 'Memory the container is promised and held to, with a unit: K, M, G, T.' },
+  { name: 'GPUS', type: 'number', unit: 'graphics processors', required: false, multiple: false, example: '1', description: 'Graphics processors that the container sees, where a rule of the site gives any. They are not its own alone.' },
   { name: 'SECRET.<NAME>', type: 'string', required: false, multiple: false, example: 'SECRET.token=…', description: 'A value that nobody can read afterwards, not even you: the file /run/secrets/<NAME> of the container, in memory, for its user alone. Never in a URL.' },
 ];
 
@@ -85,6 +86,7 @@ export function parseContainerParameters(parameters: readonly GivenParameter[]):
   const value = (name: string): string | undefined => parameters.find((parameter) => parameter.name === name)?.value;
   const cores = optional(value('CORES'), 'CORES', parseCores, 'a number of cores such as 2 or 0.5');
   const memory = optional(value('MEMORY'), 'MEMORY', parseSize, 'a size with its unit such as 512M or 2G');
+  const gpus = optional(value('GPUS'), 'GPUS', parseCount, 'a whole number of graphics processors');
   const command = parseCommand(value('COMMAND'), parameters.filter(({ name }) => name === 'ARG').map((parameter) => parameter.value));
   const image = value('IMAGE');
   if (image === undefined) return undefined;
@@ -95,6 +97,7 @@ export function parseContainerParameters(parameters: readonly GivenParameter[]):
     env: environment(parameters),
     ...(cores === undefined ? {} : { cores }),
     ...(memory === undefined ? {} : { memory }),
+    ...(gpus === undefined ? {} : { gpus }),
   };
 }
 

@@ -11,15 +11,26 @@ export interface Relaxations {
   readonly network?: string;
   /** One of the engine's runtimes, by its name. */
   readonly runtime?: string;
+  /** Graphics processors: the most that a rule gives; of a judged task, those that it has asked for. */
+  readonly gpus?: number;
+}
+
+/** What the rule gives this task: graphics processors only as many as it asks for. */
+export function relaxationsFor(given: Relaxations | undefined, gpus: number | undefined): Relaxations | undefined {
+  if (given?.gpus === undefined) return given;
+  const { gpus: most, ...others } = given;
+  const relaxed = gpus === undefined || gpus === 0 ? others : { ...others, gpus: Math.min(gpus, most) };
+  return Object.keys(relaxed).length === 0 ? undefined : relaxed;
 }
 
 /** Each by itself, as decisions tell it; a user that the rule names is one of them. */
-export function relaxationLines({ writableRoot, capabilities, network, runtime }: Relaxations, user: string | undefined): readonly string[] {
+export function relaxationLines({ writableRoot, capabilities, network, runtime, gpus }: Relaxations, user: string | undefined): readonly string[] {
   return [
     ...(user === undefined ? [] : [`user ${user}`]),
     ...(writableRoot === undefined ? [] : ['writable root']),
     ...(capabilities ?? []).map((name) => `capability ${name}`),
     ...(network === undefined ? [] : [`network ${network}`]),
     ...(runtime === undefined ? [] : [`runtime ${runtime}`]),
+    ...(gpus === undefined ? [] : [`GPUs ${String(gpus)}`]),
   ];
 }

@@ -16,6 +16,8 @@ export interface ContainerTask {
   readonly cores?: number;
   /** Memory asked for (bytes); absent = the site's default. */
   readonly memory?: number;
+  /** Graphics processors asked for; absent = none. */
+  readonly gpus?: number;
 }
 
 export type Task = ContainerTask;
@@ -26,6 +28,12 @@ export interface Resources {
   readonly cores: number;
   /** Bytes. */
   readonly memory: number;
+}
+
+/** The most that one task can ask for. */
+export interface OfferedResources extends Resources {
+  /** Graphics processors; absent = none. */
+  readonly gpus?: number;
 }
 
 /** A task as judged: the image is pinned by digest and the resources are what is granted. The only kind that an engine runs. */

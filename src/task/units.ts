@@ -62,3 +62,8 @@ export function parseCores(text: string): number | undefined {
   const cores = Number(text);
   return cores > 0 ? cores : undefined;
 }
+
+/** A whole number of things that are counted, 0 to 999; undefined = it is none. */
+export function parseCount(text: string): number | undefined {
+  return /^\d{1,3}$/.test(text) ? Number(text) : undefined;
+}

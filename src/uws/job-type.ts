@@ -27,6 +27,7 @@ const VALUES: Readonly<Record<string, JsonSchema>> = {
   IMAGE: { type: 'string', maxLength: 200, pattern: `^(?:${HOST}${COMPONENT}|[a-z0-9]+(?:[_-][a-z0-9]+)*)(?:/${COMPONENT})*${TAG_AND_DIGEST}$` },
   COMMAND: { allOf: [TEXT, { type: 'string', pattern: '^(?:[^\'"\\\\]|\\\\[^]|\'[^\']*\'|"(?:[^"\\\\]|\\\\[^])*")*$' }] },
   CORES: { anyOf: [{ type: 'string', pattern: '^(?:[1-9]\\d{0,5}(?:\\.\\d{1,3})?|0\\.(?:[1-9]\\d{0,2}|0[1-9]\\d?|00[1-9]))$' }, { type: 'number', minimum: 0.001, maximum: 999_999, multipleOf: 0.001 }] },
+  GPUS: { anyOf: [{ type: 'string', pattern: '^\\d{1,3}$' }, { type: 'integer', minimum: 0, maximum: 999 }] },
   COMPOSEFILE: { anyOf: [{ type: 'string', maxLength: 65_536, pattern: '^(?!param:)' }, { type: 'object' }] },
   MEMORY: { type: 'string', pattern: '^(?:[1-9]\\d{0,3}[KMG]|[1-9]\\d{0,2}T)(?:i?B)?$' },
 };

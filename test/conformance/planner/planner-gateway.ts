@@ -23,6 +23,9 @@ rules:
   - name: small
     images: [registry.test/small/*]
     limits: { cores: 2, memory: 1G }
+  - name: gpu
+    images: [registry.test/gpu/*]
+    run: { gpus: 2 }
   - name: members
     images: [registry.test/members/*]
     groups: [astronomers]
@@ -73,14 +76,14 @@ export class PlannerGateway {
     const { registry, clock } = this.site;
     const { config = {}, policy = POLICY, bodyLimit = 100_000, standAlone = false, origins = [], parts = {} } = this.#options();
     registry.put('registry.test/base:1', { layers: ['base'] });
-    for (const name of ['registry.test/tools/derived:1', 'registry.test/small/one:1', 'registry.test/members/one:1', 'docker.io/library/example:1.0']) registry.put(name, { layers: ['base', name] });
+    for (const name of ['registry.test/tools/derived:1', 'registry.test/small/one:1', 'registry.test/gpu/one:1', 'registry.test/members/one:1', 'docker.io/library/example:1.0']) registry.put(name, { layers: ['base', name] });
     registry.put('registry.test/tools/lookalike:1', { layers: ['other', 'top'] });
     await this.site.start(policy);
     await this.site.policy.catalogue.refresh();
     registry.asked.length = 0;
     const routes = plannerRoutes({
       baseUrl: PUBLIC_URL, clock, logger: createLogger('silent'), config: plannerSchema.parse(config), bodyLimit, policy: this.site.policy,
-      site: () => ({ cores: { default: SITE.resources.cores, max: SITE.maximum.cores }, memory: { default: SITE.resources.memory, max: SITE.maximum.memory }, executionDuration: { default: 3600, max: 86_400 } }),
+      site: () => ({ cores: { default: SITE.resources.cores, max: SITE.maximum.cores }, memory: { default: SITE.resources.memory, max: SITE.maximum.memory }, executionDuration: { default: 3600, max: 86_400 }, gpus: 4 }),
       ...(standAlone ? {} : { jobList: JOB_LIST }),
       ...parts,
     });

@@ -3,6 +3,7 @@ import { offered, plannerGateway } from './planner-gateway.ts';
 
 const A = 'tasktype=uri://docker-container';
 const DERIVED = `${A}&taskinfo.image=registry.test/tools/derived:1`;
+const GPU = `${A}&taskinfo.image=registry.test/gpu/one:1`;
 const SMALL = `${A}&taskinfo.image=registry.test/small/one:1`;
 
 /** The note's own request (§5), within what this site has. */
@@ -33,6 +34,8 @@ describe('Execution Planner: resources (note §5)', () => {
     ['max above the site: capped', `${DERIVED}&resources.maxcores=64&resources.maxmemory=1T`, { CORES: '4', MEMORY: '4G' }],
     ['max above the rule: capped', `${SMALL}&resources.maxcores=64&resources.maxmemory=64G`, { CORES: '2', MEMORY: '1G' }],
     ['max above the rule with a min below it', `${SMALL}&resources.mincores=1&resources.maxcores=3`, { CORES: '2' }],
+    ['graphics processors', `${GPU}&resources.mingpus=1`, { GPUS: '1' }],
+    ['graphics processors up to what the rule gives', `${GPU}&resources.mingpus=1&resources.maxgpus=3`, { GPUS: '2' }],
     ['a bare size counts gigabytes', `${DERIVED}&resources.maxmemory=1`, { MEMORY: '1G' }],
     ['minduration above the default', `${DERIVED}&resources.minduration=PT2H`, { EXECUTIONDURATION: '7200' }],
     ['maxduration above the site: capped', `${DERIVED}&resources.maxduration=P7D`, { EXECUTIONDURATION: '86400' }],
@@ -51,6 +54,9 @@ describe('Execution Planner: resources (note §5)', () => {
     ['more than the rule gives', `${SMALL}&resources.mincores=3`, 'resources.cores', 'resources.mincores', { maxcores: 2, maxmemory: '1G' }],
     ['longer than any job may run', `${DERIVED}&resources.minduration=2d`, 'resources.duration', 'resources.minduration', { maxduration: '1d' }],
     ['disk that nobody promises', `${DERIVED}&resources.minstore=8G`, 'resources.store', 'resources.minstore', {}],
+    ['more graphics processors than the rule gives', `${GPU}&resources.mingpus=3`, 'resources.gpus', 'resources.mingpus', { maxgpus: 2 }],
+    ['graphics processors where the rule gives none', `${DERIVED}&resources.mingpus=1`, 'resources.gpus', 'resources.mingpus', {}],
+    ['more graphics processors than any rule gives', `${A}&resources.mingpus=5`, 'resources.gpus', 'resources.mingpus', { maxgpus: 4 }],
     ['8G on a 4G site, for any container', `${A}&resources.minmemory=8G`, 'resources.memory', 'resources.minmemory', { maxmemory: '4G' }],
     ['to start in time where nobody can tell', `${DERIVED}&resources.maxstartup=60s`, 'resources.startup', 'resources.maxstartup', {}],
   ] as const;
@@ -76,6 +82,7 @@ describe('Execution Planner: resources (note §5)', () => {
     ['months', 'resources.maxduration=P1M'],
     ['years', 'resources.maxduration=P1Y'],
     ['no cores', 'resources.mincores=0'],
+    ['half a graphics processor', 'resources.mingpus=0.5'],
     ['two values', 'resources.mincores=1&resources.mincores=2'],
   ] as const) {
     it(`calls ${what} malformed`, async () => {

@@ -84,6 +84,13 @@ describe('containerOptions', () => {
       expect({ ...rest, HostConfig: plain.HostConfig }).to.deep.equal(plain);
     });
 
+    it('graphics processors are asked for by number; without them no variable of the image or the task gets any', () => {
+      const { HostConfig } = options({ ...TASK, relaxed: { gpus: 2 } });
+      expect(HostConfig).to.deep.equal({ ...plain.HostConfig, DeviceRequests: [{ Driver: 'nvidia', Capabilities: [['gpu', 'compute', 'utility']], Count: 2 }] });
+      for (const task of [{ ...TASK, env: { NVIDIA_VISIBLE_DEVICES: 'all' } }, { ...TASK, env: { CUDA_VERSION: '12' } }]) expect(options(task).Env).to.include('NVIDIA_VISIBLE_DEVICES=void');
+      expect(ofImage({ env: ['NVIDIA_VISIBLE_DEVICES=all'] }).Env).to.include('NVIDIA_VISIBLE_DEVICES=void').and.not.include('NVIDIA_VISIBLE_DEVICES=all');
+    });
+
     it('a writable root is held to the quota of the disk where there is one', () => {
       const { HostConfig } = options({ ...TASK, relaxed: { writableRoot: true } }, engineSchema.parse({ outputQuota: true, outputBytes: '1G' }));
       expect(HostConfig['StorageOpt']).to.deep.equal({ size: String(2 ** 30) });

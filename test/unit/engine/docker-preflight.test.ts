@@ -43,6 +43,8 @@ describe('preflight', () => {
     ['cgroup v1', 'cgroup-v2', {}, {}, {}, 'lacks: version 1, driver cgroupfs'],
     ['a file system without quotas', 'disk-quota', {}, {}, {}, 'lacks: overlay2 on extfs'],
     ['a file system that may have quotas', 'disk-quota', { DriverStatus: [['Backing Filesystem', 'xfs']] }, {}, {}, 'has: overlay2 on xfs, if it is mounted with pquota'],
+    ['a runtime for graphics processors', 'gpus', { Runtimes: { runc: {}, nvidia: {} } }, { require: ['gpus'] }, {}, 'has needed: the runtime nvidia is registered'],
+    ['no runtime for graphics processors', 'gpus', {}, {}, {}, 'lacks: no runtime nvidia'],
     ['live restore', 'live-restore', { LiveRestoreEnabled: true }, {}, {}, 'has: jobs outlive a restart of the engine'],
   ];
   for (const [what, name, info, section, version, expected] of table) {
@@ -57,6 +59,7 @@ describe('preflight', () => {
     const table = [
       [{ runtime: 'runsc', network: 'archives', writableRoot: true }, []],
       [{ runtime: 'kata' }, ['runtime kata']],
+      [{ gpus: 1 }, ['GPUs: it has no runtime nvidia']],
       [{ network: 'broken' }, ['network broken: it does not run']],
       [{ network: 'other', runtime: 'kata' }, ['runtime kata', 'network other: this site has no such profile']],
     ] as const;

@@ -35,6 +35,12 @@ describe('what a request asks of a job', () => {
     expect(() => parseJobRequest({ query: [], body: fields({ PHASE: 'RUN' }), uploads: new Map() }, ['RUNID'], 'docker')).to.throw(GatewayError, 'unknown parameter "PHASE"');
   });
 
+  it('says of secrets for compose files that there are none, and repeats no value', () => {
+    for (const given of [{ body: fields({ 'secret.token': 'hush' }), uploads: new Map<string, string>() }, { body: [], uploads: new Map([['SECRET.token', 'hush']]) }]) {
+      expect(() => parseJobRequest({ query: [], ...given }, CONTROLS, 'compose')).to.throw(GatewayError, /^compose files have no SECRET\.<NAME> here: only single containers do, in the list \/uws\/docker$/);
+    }
+  });
+
   it('takes lifetimes as durations', () => {
     for (const [text, seconds] of [['60', 60], ['PT1M', 60], ['1h30m', 5400], ['P1D', 86_400]] as const) expect(parse({ LIFETIME: text }).executionDuration).to.equal(seconds);
     for (const text of ['', 'long', '-5', 'P1M']) expect(refusal({ LIFETIME: text }), text).to.equal('BadParameter LIFETIME');
