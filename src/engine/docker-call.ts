@@ -37,6 +37,7 @@ const SUCCESS = { 200: true, 201: true, 204: true };
  */
 export class DockerCalls {
   readonly #modem: Docker['modem'];
+  readonly #agent: DockerConnection['agent'];
   readonly #clock: Clock;
   readonly #within: number;
   readonly #prefix: string;
@@ -45,6 +46,7 @@ export class DockerCalls {
   /** `within`: milliseconds that the engine has for an answer. */
   constructor(connection: DockerConnection, clock: Clock, within: number) {
     this.#modem = new Docker(connection.options).modem;
+    this.#agent = connection.agent;
     this.#clock = clock;
     this.#within = within;
     this.#prefix = connection.prefix ?? '';
@@ -70,6 +72,16 @@ export class DockerCalls {
     const response = await this.#timed(options, (signal) => this.#dial(method, path, options, signal, true), true);
     if (!(response instanceof Readable)) throw engineUnavailable(undefined, 'the container engine gave no stream');
     return response as IncomingMessage;
+  }
+
+  /**
+   * Throws EngineUnavailable where no new connection is taken. An engine that goes down listens no more, still serves what it
+   * has begun, and unmounts the volumes below it: what was read is whole where it listens afterwards.
+   */
+  async mustListen(signal: AbortSignal): Promise<void> {
+    // with none idle, the next call makes a connection of its own
+    for (const socket of Object.values(this.#agent.freeSockets).flat()) socket?.destroy();
+    await this.ask('GET', '/_ping', { signal });
   }
 
   /** Runs `work` with a signal that aborts with the caller's or at the deadline; once `work` is done only the caller's counts. */

@@ -203,6 +203,7 @@ export class DockerEngine implements ContainerEngine {
     if (isBlank(stat.headers['x-docker-container-path-stat'])) return;
     const archive = await translated('read /output', () => this.#calls.open('GET', path, call), gone);
     yield* outputFiles(archive, this.#config.outputBytes, signal);
+    await translated('answer', () => this.#calls.mustListen(signal));
   }
 
   diskUse(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {

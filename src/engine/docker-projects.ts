@@ -177,6 +177,7 @@ export class DockerProjects implements ProjectEngine {
         if ('size' in entry) left -= entry.size;
         yield { ...entry, path: plan.output + entry.path };
       }
+      await translatedCalls('answer', () => this.#calls.mustListen(signal));
     }
   }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { expect } from 'chai';
+import { pack } from 'tar-stream';
 import type { Clock } from '../../../src/clock.ts';
 import { SystemClock } from '../../../src/clock.ts';
 import { DockerEngine } from '../../../src/engine/docker-engine.ts';
@@ -112,6 +113,34 @@ describe('DockerEngine, with an engine that misbehaves', () => {
     const [made] = docker.made('POST /images/create');
     return made ? digest(String(made.body)) : 'sha256:none';
   }
+
+  describe('outputs', () => {
+    /** What is below a volume that was unmounted: the folder, and nothing in it. */
+    const unmounted = async (): Promise<Buffer> => {
+      const tar = pack();
+      tar.entry({ name: 'output/', type: 'directory' });
+      tar.finalize();
+      return buffer(tar);
+    };
+
+    beforeEach(async () => {
+      const bytes = await unmounted();
+      docker
+        .on(`HEAD ${CONTAINER}/archive`, { json: null })
+        .on('GET /_ping', { json: 'OK' })
+        .on(`GET ${CONTAINER}/archive`, { raw: (response) => void response.end(bytes) }, { raw: (response) => {
+          docker.goDown();
+          response.end(bytes);
+        } });
+    });
+
+    it('an archive that an engine gives while it goes down is not taken for the whole', async () => {
+      const read = (): Promise<unknown> => engine.outputs('j1', new AbortController().signal)[Symbol.asyncIterator]().next();
+      expect(await read()).to.include({ done: true });
+      const error: unknown = await read().catch((each: unknown) => each);
+      expect(error).to.include({ code: 'EngineUnavailable' });
+    });
+  });
 
   describe('create', () => {
     it('imports the blank image once, prepares the volume, and asks for the container by id', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as Listener } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -58,6 +59,11 @@ export class ScriptedDocker {
   made(call: string): MadeCall[] {
     const [path, name] = call.split('?name=');
     return this.calls.filter((made) => made.call === path && (name === undefined || made.query.get('name') === name));
+  }
+
+  /** Takes no new connections, as an engine that goes down; who is connected is still served. */
+  goDown(): void {
+    Listener.prototype.close.call(this.#server);
   }
 
   async stop(): Promise<void> {
