@@ -75,6 +75,7 @@ export interface ComposeService extends Place {
   readonly replicas?: Said<number>;
   readonly scale?: Said<number>;
   readonly readOnly?: boolean;
+  readonly restart?: Said<string>;
   readonly stopSignal?: Said<string>;
   /** Milliseconds. */
   readonly stopGracePeriod?: Said<number>;

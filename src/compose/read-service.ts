@@ -17,6 +17,7 @@ const TEXTS = {
   ipc: 'ipc',
   pid: 'pid',
   networkMode: 'network_mode',
+  restart: 'restart',
   stopSignal: 'stop_signal',
 } as const;
 

@@ -1,4 +1,4 @@
-import type { PinnedProject, PinnedService } from '../task/project.ts';
+import type { PinnedProject, PinnedRestart, PinnedService } from '../task/project.ts';
 import { isJobId, labelsOf, LABELS, type DockerNames, type Role } from './docker-names.ts';
 import { EngineRefused } from './engine.ts';
 
@@ -22,6 +22,8 @@ export interface ContainerPlan {
   /** Longest way to a service that needs nothing. Stopped from the highest to the lowest. */
   readonly level: number;
   readonly needs: readonly { readonly service: string; readonly condition: string }[];
+  /** Absent = it runs once. */
+  readonly restart?: PinnedRestart;
   /** Seconds between its signal to stop and the end by force; absent = what the site gives. */
   readonly grace?: number;
   /** What its files below /output are put under: '' or `web/`; absent = another container has the same ones. */
@@ -97,6 +99,7 @@ export class ProjectNames {
           main: project.main.includes(service.name),
           level: levels.get(service.name) ?? 0,
           needs: service.dependsOn,
+          ...(service.restart === undefined ? {} : { restart: service.restart }),
           ...(service.stopGrace === undefined ? {} : { grace: Math.ceil(service.stopGrace / 1000) }),
           ...(output === undefined ? {} : { output }),
         };

@@ -4,7 +4,7 @@ import type { DockerCalls } from './docker-call.ts';
 import { parse, parseContainer, runOf, type InspectedContainer } from './docker-inspect.ts';
 import { LABELS } from './docker-names.ts';
 import { type ContainerPlan, type ProjectNames, SERVICE_LABELS } from './docker-project-names.ts';
-import type { ServiceRun } from './docker-project-state.ts';
+import { canRestart, type ServiceRun } from './docker-project-state.ts';
 import { EngineRefused } from './engine.ts';
 
 const NOT_FOUND = 404;
@@ -24,6 +24,7 @@ const planSchema: z.ZodType<ContainerPlan> = z.object({
   main: z.boolean(),
   level: z.number(),
   needs: z.array(z.object({ service: z.string(), condition: z.string() })),
+  restart: z.object({ always: z.boolean(), most: z.number() }).optional(),
   grace: z.number().optional(),
   output: z.string().optional(),
 }) as z.ZodType<ContainerPlan>;
@@ -61,12 +62,23 @@ export class ProjectRuns {
     return { runs, lost: runs.length < (runs[0]?.plan.of ?? 0) };
   }
 
-  /** Sees to it that containers which have not been started never are. */
+  /** Sees to it that containers which have not been started, or would be once more, never are. */
   async hold(runs: readonly ServiceRun[]): Promise<void> {
-    await Promise.all(runs.filter(({ held, run }) => run.state === 'created' && !held).map(async ({ container }) => {
-      const { Name: name } = (await this.container(container)) ?? {};
-      if (name !== undefined && !name.endsWith(HELD)) await this.#calls.ask('POST', `/containers/${container}/rename`, { query: { name: `${name.replace(/^\//, '')}${HELD}` }, accept: [NOT_FOUND, CONFLICT] });
-    }));
+    const due = runs.filter((one) => !one.held && (one.run.state === 'created' || canRestart(one)));
+    await Promise.all(due.map(({ container }) => this.#rename(container, (name) => (name.endsWith(HELD) ? name : name + HELD))));
+  }
+
+  /** Remembers that a container was started once more. */
+  async countRestart({ container, restarts }: ServiceRun): Promise<void> {
+    await this.#rename(container, (name) => `${name.replace(MARKS, '')}${AGAIN}${String(restarts + 1)}`);
+  }
+
+  async #rename(container: string, change: (name: string) => string): Promise<void> {
+    const { Name } = (await this.container(container)) ?? {};
+    if (Name === undefined) return;
+    const name = Name.replace(/^\//, '');
+    const changed = change(name);
+    if (changed !== name) await this.#calls.ask('POST', `/containers/${container}/rename`, { query: { name: changed }, accept: [NOT_FOUND, CONFLICT] });
   }
 
   async container(name: string, signal?: AbortSignal): Promise<InspectedContainer | undefined> {
@@ -115,6 +127,9 @@ export class ProjectRuns {
 
 /** What the name of a container ends in that is not to be started any more: a name can be changed, a label cannot. */
 const HELD = '.held';
+/** Before how often it was started once more. */
+const AGAIN = '.again-';
+const MARKS = /(?:\.again-(\d+))?(?:\.held)?$/;
 
 function runOfService(jobId: string, container: InspectedContainer): ServiceRun {
   const found = parse(labels, (container.Config as { Labels?: unknown }).Labels);
@@ -124,6 +139,7 @@ function runOfService(jobId: string, container: InspectedContainer): ServiceRun 
     plan: parse(planSchema, JSON.parse(found[SERVICE_LABELS.plan] ?? '{}')),
     run: runOf(jobId, container),
     held: container.Name.endsWith(HELD),
+    restarts: Number(MARKS.exec(container.Name)?.[1] ?? 0),
     ...(health === undefined || health === 'none' ? {} : { health }),
   };
 }

@@ -9,6 +9,8 @@ export interface ServiceRun {
   readonly run: EngineRun;
   /** Somebody has stopped the project before this one was started: it never will be. */
   readonly held: boolean;
+  /** Times it was started once more. */
+  readonly restarts: number;
   /** Absent = has no health check. */
   readonly health?: string;
 }
@@ -17,6 +19,8 @@ export interface ServiceRun {
 export interface ProjectState {
   /** Containers whose turn it is. */
   readonly ready: readonly ServiceRun[];
+  /** Containers that have ended and are to be started once more. */
+  readonly again: readonly ServiceRun[];
   readonly running: readonly ServiceRun[];
   /** Whether a container waits for another to become healthy, of which nobody tells. */
   readonly waitsForHealth: boolean;
@@ -38,13 +42,29 @@ export function projectState(containers: readonly ServiceRun[]): ProjectState {
   const main = containers.filter(({ plan }) => plan.main);
   const ready = waiting.filter(({ needs }) => needs.every(({ standing }) => standing === 'met')).map(({ one }) => one);
   const waitsForHealth = waiting.some(({ needs }) => needs.some(({ condition, standing }) => condition === 'service_healthy' && standing === 'waits'));
-  const common = { ready, running, waitsForHealth };
-  if (main.length > 0 && main.every(({ run }) => run.state === 'exited')) return { ...common, ready: [], exit: exitOf(main) };
-  if (failed !== undefined) return { ...common, ready: [], exit: failure(`service ${failed.plan.service} could not be started: ${failed.run.exit?.error ?? 'no reason given'}`, failed.run.exit) };
-  if (hopeless !== undefined) return { ...common, ready: [], exit: failure(`service ${hopeless.one.plan.service} cannot start: it waits for ${hopeless.need.service} to be ${said(hopeless.need.condition)}, which ${whyNot(hopeless.need.service, containers)}`) };
+  const again = containers.filter((one) => restarts(one, containers));
+  const common = { ready, again, running, waitsForHealth };
+  const over = { ...common, ready: [], again: [] };
+  if (main.length > 0 && main.every((one) => one.run.state === 'exited' && !again.includes(one))) return { ...over, exit: exitOf(main) };
+  if (failed !== undefined) return { ...over, exit: failure(`service ${failed.plan.service} could not be started: ${failed.run.exit?.error ?? 'no reason given'}`, failed.run.exit) };
+  if (hopeless !== undefined) return { ...over, exit: failure(`service ${hopeless.one.plan.service} cannot start: it waits for ${hopeless.need.service} to be ${said(hopeless.need.condition)}, which ${whyNot(hopeless.need.service, containers)}`) };
   // Nothing runs, nothing can start: somebody has stopped the project on its way up.
-  if (running.length === 0 && ready.length === 0) return { ...common, exit: failure('the project was stopped before all of its services had started') };
+  if (running.length + ready.length + again.length === 0) return { ...common, exit: failure('the project was stopped before all of its services had started') };
   return common;
+}
+
+/** Whether a container may be started once more after it has ended. */
+export function canRestart({ held, plan, restarts: times }: ServiceRun): boolean {
+  return !held && times < (plan.restart?.most ?? 0);
+}
+
+/** Whether a container has ended and is to be started once more; an end that somebody waits for, or that is the job's, is none to undo. */
+function restarts(one: ServiceRun, containers: readonly ServiceRun[]): boolean {
+  const { plan, run } = one;
+  if (run.state !== 'exited' || run.startedAt === undefined || !canRestart(one)) return false;
+  if (run.exit?.code !== 0) return true;
+  const awaited = containers.some((other) => other.plan.needs.some(({ service, condition }) => service === plan.service && condition === 'service_completed_successfully'));
+  return plan.restart?.always === true && !plan.main && !awaited;
 }
 
 /** The run of the whole job, as of one container; `exited` only when nothing runs any more, nor ever will. */
@@ -81,7 +101,7 @@ function failure(error: string, exit?: Exit): Exit {
 
 function standingOf({ service, condition }: ContainerPlan['needs'][number], containers: readonly ServiceRun[]): Standing {
   const targets = containers.filter(({ plan }) => plan.service === service);
-  const standings = targets.map((target) => standingOfOne(target, condition));
+  const standings = targets.map((target) => (condition !== 'service_started' && restarts(target, containers) ? 'waits' : standingOfOne(target, condition)));
   if (targets.length === 0 || standings.includes('never')) return 'never';
   return standings.every((standing) => standing === 'met') ? 'met' : 'waits';
 }

@@ -19,7 +19,8 @@ import { followedLogs, type LogEntry, logEntries, type LogSource, mergedLogs } f
 import { projectGateway, ProjectNames } from './docker-project-names.ts';
 import { ProjectRuns, translatedCalls } from './docker-project-runs.ts';
 import { allDone } from './docker-project-things.ts';
-import { jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
+import { RestartPauses } from './docker-project-restarts.ts';
+import { canRestart, jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
 import { usageOf } from './docker-usage.ts';
 import type { EngineConfig } from './engine-config.ts';
 import { EngineRefused, type EngineRun, type LogOptions, type OutputFile, type OutputSkipped } from './engine.ts';
@@ -83,10 +84,11 @@ export class DockerProjects implements ProjectEngine {
 
   async wait(jobId: string, signal: AbortSignal): Promise<EngineRun> {
     return translatedCalls('wait for the project', async () => {
+      const pauses = new RestartPauses(this.#clock);
       for (;;) {
         const runs = await this.#mustBeThere(jobId, signal);
         if (runs.every(({ run }) => run.state === 'created')) throw new EngineRefused('the project was never started');
-        const { exit, ready, running, waitsForHealth } = projectState(runs);
+        const { exit, ready, again, running, waitsForHealth } = projectState(runs);
         if (exit !== undefined) {
           await this.#stopAll(running, this.#config.stopGrace);
           // as it was before they were ended
@@ -96,7 +98,13 @@ export class DockerProjects implements ProjectEngine {
           signal.throwIfAborted();
           await this.#startOne(container);
         }
-        if (ready.length === 0) await this.#change(running, waitsForHealth, signal);
+        const { due, pause } = pauses.of(again);
+        for (const one of due) {
+          signal.throwIfAborted();
+          await this.#startOne(one.container);
+          await this.#runs.countRestart(one);
+        }
+        if (ready.length + due.length === 0) await this.#change(running, Math.min(pause, waitsForHealth ? LOOK : Infinity), signal);
       }
     });
   }
@@ -121,9 +129,9 @@ export class DockerProjects implements ProjectEngine {
   async stop(jobId: string, graceSeconds: number): Promise<void> {
     await translatedCalls('stop the project', async () => {
       const names = this.#names(jobId);
-      await this.#runs.hold((await this.#runs.found(jobId, names)).runs);
       // somebody may have been starting one at this moment
       for (let round = 1; round <= STOP_ROUNDS; round += 1) {
+        await this.#runs.hold((await this.#runs.found(jobId, names)).runs);
         const running = (await this.#runs.found(jobId, names)).runs.filter(({ run }) => run.state === 'running');
         if (running.length === 0) return;
         await this.#stopAll(running, graceSeconds);
@@ -219,14 +227,14 @@ export class DockerProjects implements ProjectEngine {
     });
   }
 
-  /** Resolves when a container has ended, or when it may be worth while to look again. */
-  async #change(running: readonly ServiceRun[], waitsForHealth: boolean, signal: AbortSignal): Promise<void> {
+  /** Resolves when a container has ended, or after `look` milliseconds, when it may be worth while to look again. */
+  async #change(running: readonly ServiceRun[], look: number, signal: AbortSignal): Promise<void> {
     const race = new AbortController();
     const any = AbortSignal.any([race.signal, signal]);
     try {
       await Promise.race([
         ...running.map(({ container }) => this.#ended(container, any)),
-        ...(waitsForHealth ? [this.#clock.sleep(LOOK, any)] : []),
+        ...(look < Infinity ? [this.#clock.sleep(look, any)] : []),
       ]);
     } finally {
       race.abort();
@@ -254,23 +262,46 @@ export class DockerProjects implements ProjectEngine {
   }
 
   /** A container's log; with `follow` also of one that has yet to start, until it or the job is over. */
-  async *#entries(jobId: string, { container, run }: ServiceRun, stream: 'stdout' | 'stderr', follow: boolean, signal?: AbortSignal): AsyncGenerator<LogEntry> {
-    for (let state = run.state; follow && state === 'created'; ) {
-      await this.#clock.sleep(LOOK, signal);
-      signal?.throwIfAborted();
-      const runs = await this.#runs.of(jobId, this.#names(jobId), signal);
-      const now = runs.find((each) => each.container === container);
-      if (now === undefined || (now.run.state === 'created' && jobRun(jobId, runs).state === 'exited')) return;
-      state = now.run.state;
+  async *#entries(jobId: string, first: ServiceRun, stream: 'stdout' | 'stderr', follow: boolean, signal?: AbortSignal): AsyncGenerator<LogEntry> {
+    let last: LogEntry | undefined;
+    for (let now: ServiceRun | undefined = first, seen = -1; now !== undefined; ) {
+      if (!follow || (now.run.state !== 'created' && (now.restarts > seen || now.run.state === 'running'))) {
+        seen = now.restarts;
+        for await (const entry of this.#written(now.container, stream, follow, last?.time, signal)) yield (last = entry);
+        if (!follow || !canRestart(now)) return;
+      } else {
+        await this.#clock.sleep(LOOK, signal);
+        signal?.throwIfAborted();
+      }
+      now = await this.#yetToWrite(jobId, first.container, seen, signal);
     }
-    const query = { [stream]: true, follow, timestamps: true };
+  }
+
+  /** A container as it is now; undefined when it will never write again, nor has since it was started for the `seen`th time. */
+  async #yetToWrite(jobId: string, container: string, seen: number, signal?: AbortSignal): Promise<ServiceRun | undefined> {
+    const runs = await this.#runs.of(jobId, this.#names(jobId), signal);
+    const now = runs.find((each) => each.container === container);
+    if (now === undefined || now.run.state === 'running') return now;
+    if (now.run.state === 'exited' && now.restarts > seen) return now;
+    return jobRun(jobId, runs).state === 'exited' || (now.run.state === 'exited' && !projectState(runs).again.includes(now)) ? undefined : now;
+  }
+
+  /** What one stream of a container has, after `since`. */
+  async *#written(container: string, stream: 'stdout' | 'stderr', follow: boolean, since: string | undefined, signal?: AbortSignal): AsyncGenerator<LogEntry> {
+    const query = { [stream]: true, follow, timestamps: true, ...(since === undefined ? {} : { since: secondsOf(since) }) };
     const response = await translatedCalls('show the log', () => this.#calls.open('GET', `/containers/${container}/logs`, { query, signal }));
     try {
-      yield* logEntries(response, stream);
+      for await (const entry of logEntries(response, stream)) if (since === undefined || entry.time > since) yield entry;
     } finally {
       response.destroy();
     }
   }
+}
+
+/** The engine's own writing of a time, as it takes it: seconds, and nine digits. */
+function secondsOf(time: string): string {
+  const [whole = '', rest = ''] = time.replace('Z', '').split('.');
+  return `${String(Date.parse(`${whole}Z`) / 1000)}.${rest}`;
 }
 
 /** `web`, or `web-2` of several. */

@@ -4,6 +4,7 @@ import type { PinnedAttachment, PinnedFile, PinnedHealthcheck, PinnedMount, Pinn
 import type { PinnedTask, Resources } from '../task/task.ts';
 import type { ComposeKnobs } from './compose-knobs.ts';
 import { dependenciesOf, linkOf, replicasOf, runningServices } from './compose-project-rules.ts';
+import { restartOf } from './compose-restart.ts';
 import { capabilityName } from './compose-service-rules.ts';
 import { targetOf } from './compose-volume-rules.ts';
 
@@ -66,6 +67,7 @@ function pinService(service: ComposeService, file: ComposeFile, task: PinnedTask
     files: pinFiles(service, file),
     dependsOn: dependenciesOf(service).filter((each) => names.has(each.service)).map(({ service: name, condition }) => ({ service: name, condition })),
     ...present('healthcheck', test === undefined ? undefined : pinHealthcheck(test, service.healthcheck)),
+    ...present('restart', restartOf(service.restart?.value)),
     ...present('stopSignal', service.stopSignal === undefined ? undefined : signalName(service.stopSignal.value)),
     ...present('stopGrace', service.stopGracePeriod?.value),
     ...present('sharedMemory', resources.sharedMemory?.value),

@@ -3,6 +3,7 @@ import type { ComposeService, Said } from '../compose/compose-file.ts';
 import { formatPlatform, normalisePlatform, type Platform, samePlatform } from '../image/platform.ts';
 import type { ComposeKnobs } from './compose-knobs.ts';
 import { type ComposeFindings, quoted } from './compose-refusal.ts';
+import { MOST_RESTARTS, restartOf } from './compose-restart.ts';
 import { CLEAN_PATH } from './compose-volume-rules.ts';
 
 /** RFC 1123, with the underscore that Compose takes. */
@@ -34,6 +35,7 @@ export function serviceRules(service: ComposeService, knobs: ComposeKnobs, platf
   identityRules(service, knobs, platform, findings);
   labelRules(service, findings);
   healthRules(service, findings);
+  restartRule(service, findings);
   stopRules(service, findings);
   for (const place of service.gpus) findings.drop(place, 'this site gives no devices to compose files; leave it out');
 }
@@ -104,6 +106,17 @@ function healthRules({ healthcheck }: ComposeService, findings: ComposeFindings)
   within(timeout, 1000, LONGEST_TIMEOUT, 's', 1000);
   within(startPeriod, 0, LONGEST_START, 's', 1000);
   within(retries, 0, MOST_RETRIES, '', 1);
+}
+
+function restartRule({ restart }: ComposeService, findings: ComposeFindings): void {
+  if (restart === undefined || restart.value === 'no') return;
+  const said = restartOf(restart.value);
+  if (said === undefined) {
+    findings.drop(restart, `${quoted(restart.value)} is no restart policy; write "no", always, unless-stopped or on-failure`);
+  } else if (said.most > MOST_RESTARTS) {
+    const most = `on-failure:${String(MOST_RESTARTS)}`;
+    findings.refuse('compose.refused-value', restart, `must be ${most} at most`, [{ do: 'set', path: restart.path, value: most }]);
+  }
 }
 
 function stopRules({ stopSignal, stopGracePeriod }: ComposeService, findings: ComposeFindings): void {

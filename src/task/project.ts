@@ -52,6 +52,8 @@ export interface PinnedService {
   readonly files: readonly PinnedFile[];
   readonly dependsOn: readonly PinnedDependency[];
   readonly healthcheck?: PinnedHealthcheck;
+  /** Absent = runs once. */
+  readonly restart?: PinnedRestart;
   /** `SIGTERM`, or a number; absent = the image's. */
   readonly stopSignal?: string;
   /** Milliseconds; absent = the site's. */
@@ -97,6 +99,14 @@ export interface PinnedFile {
 export interface PinnedDependency {
   readonly service: string;
   readonly condition: 'service_started' | 'service_healthy' | 'service_completed_successfully';
+}
+
+/** Whether a container of the service is started again after it has ended, within the job. */
+export interface PinnedRestart {
+  /** Also after exit code 0, where nobody waits for that. */
+  readonly always: boolean;
+  /** Times, for each container. */
+  readonly most: number;
 }
 
 export interface PinnedHealthcheck {

@@ -84,6 +84,45 @@ describe('projects on the real engine', function () {
     expect(one.run.exit).to.deep.equal({ code: 0, outOfMemory: false });
   });
 
+  it('starts a service once more as its restart policy says, a few times, and shows all that it wrote', async () => {
+    const project = await world.judge({
+      services: {
+        flaky: sh('echo run >> /output/runs; echo run $(wc -l < /output/runs); test $(wc -l < /output/runs) = 3', { restart: 'on-failure:5' }),
+        server: sh('echo served; sleep 0.2', { restart: 'always' }),
+        client: sh('until [ $(ls /seen | wc -l) -ge 2 ]; do sleep 0.05; done; echo seen; exit 0', { restart: 'always', volumes: ['seen:/seen'], depends_on: { flaky: { condition: 'service_completed_successfully' }, server: { condition: 'service_started' }, marks: { condition: 'service_started' } } }),
+        marks: sh('mktemp /seen/XXXXXX >/dev/null', { restart: 'unless-stopped', volumes: ['seen:/seen'] }),
+      },
+      volumes: { seen: null },
+    }, {}, {}, 'client');
+    const jobId = await world.create(project);
+    await world.projects.start(jobId, signal);
+    const followed = text(await world.projects.logs(jobId, 'stdout', { follow: true, part: 'flaky' }));
+    const story = await world.story(jobId, await world.projects.wait(jobId, signal), ['flaky', 'client']);
+    expect(story.run.exit).to.deep.equal({ code: 0, outOfMemory: false });
+    expect(story.parts).to.deep.equal({ flaky: 'run 1\nrun 2\nrun 3\n', client: 'seen\n' });
+    expect(await followed).to.equal('run 1\nrun 2\nrun 3\n');
+    await world.projects.remove(jobId);
+    const failed = await world.run({ services: { only: sh('echo once; exit 6', { restart: 'on-failure:1' }) } });
+    expect([failed.run.exit?.code, failed.stdout]).to.deep.equal([6, 'once\nonce\n']);
+  });
+
+  it('never starts a service once more after the project was stopped, whoever looks', async () => {
+    const project = await world.judge({ services: { web: sh(STAYS, { restart: 'always' }), db: sh('exit 3', { restart: 'always' }) } }, {}, {}, 'web');
+    const jobId = await world.create(project);
+    await world.projects.start(jobId, signal);
+    const abort = new AbortController();
+    const waiting = world.projects.wait(jobId, abort.signal).catch((error: unknown) => error);
+    abort.abort(new Error('over'));
+    await waiting;
+    await world.projects.stop(jobId, 1);
+    const successor = world.successor();
+    expect(await successor.inspect(jobId)).to.include({ state: 'exited' });
+    await successor.wait(jobId, signal);
+    expect(await docker('ps', '-q', '--filter', `label=pratique.job=${jobId}`)).to.equal('');
+    await successor.remove(jobId);
+    await successor.close();
+  });
+
   it('ends the others when the main service is over, those first on which nobody depends, each by its own signal', async () => {
     const noisy = (name: string): string => `trap 'echo ${name} got it; exit 0' USR1; while :; do sleep 0.05; done`;
     const story = await world.run({

@@ -45,10 +45,10 @@ services:
   });
 
   it('tells what is taken and not acted on', async () => {
-    const verdict = await judgeCompose(await composeSite(), one({ restart: 'always', ports: ['80'], mem_swappiness: 10 }), { variables: { UNUSED: 'x' } });
+    const verdict = await judgeCompose(await composeSite(), one({ pull_policy: 'build', ports: ['80'], mem_swappiness: 10 }), { variables: { UNUSED: 'x' } });
     expect(verdict.accepted).to.equal(true);
     expect(verdict.warnings.map(({ path, text }) => `${path} | ${text}`)).to.deep.equal([
-      'services.web.restart | services.web.restart is not acted on: a service runs once in a job',
+      'services.web.pull_policy | services.web.pull_policy is not acted on: the gateway pulls by digest what it has judged',
       'services.web.ports[0] | services.web.ports[0]: can be reached by the services of the job only',
       'services.web.mem_swappiness | services.web.mem_swappiness: is not acted on: every service has its cores and its memory, and no swap',
       ' | the file does not use the variable "UNUSED"',
