@@ -222,7 +222,10 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     policy,
     drain: (abortAfter) => execution.drain(abortAfter),
     stop: async () => {
-      for (const { waiting } of lists) waiting.close();
+      for (const { waiting, connections } of lists) {
+        waiting.close();
+        connections.close();
+      }
       await control?.();
       const closed = listening.close();
       await execution.stop();

@@ -19,9 +19,10 @@ export function siteOffer({ jobs }: Config, engine: EngineDescription): Offer {
  * What one job gets and may ask for. `engine` gives what is known of the engine at the moment of the question; while it is
  * nothing, no task is judged anyway, because nobody can say for which platform.
  */
-export function siteDefaults({ jobs }: Config, engine: () => EngineDescription | undefined): SiteDefaults {
+export function siteDefaults({ engine: { relay }, jobs }: Config, engine: () => EngineDescription | undefined): SiteDefaults {
   return {
     user: jobs.user,
+    endpoints: relay !== undefined,
     resources: { cores: jobs.defaultCores, memory: jobs.defaultMemory },
     get maximum() {
       const description = engine();

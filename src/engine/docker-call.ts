@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '../clock.ts';
 import type { DockerConnection } from './docker-connection.ts';
@@ -84,6 +84,11 @@ export class DockerCalls {
     await this.ask('GET', '/_ping', { signal });
   }
 
+  /** One call whose connection becomes a stream in both directions, half-open where one side has ended; the signal counts until it is there. Throws as `ask`. */
+  async hijack(path: string, body: object, signal: AbortSignal): Promise<Duplex> {
+    return (await this.#timed({ signal }, (given) => this.#dial('POST', path, { body }, given, true, true))) as Duplex;
+  }
+
   /** Runs `work` with a signal that aborts with the caller's or at the deadline; once `work` is done only the caller's counts. */
   async #timed(options: CallOptions, work: (signal: AbortSignal) => Promise<unknown>, keep = false): Promise<unknown> {
     const { signal } = options;
@@ -118,7 +123,7 @@ export class DockerCalls {
     }
   }
 
-  #dial(method: Method, path: string, options: CallOptions, signal: AbortSignal, isStream: boolean): Promise<unknown> {
+  #dial(method: Method, path: string, options: CallOptions, signal: AbortSignal, isStream: boolean, hijack = false): Promise<unknown> {
     const { query, body, credentials } = options;
     const tar = options.tar ?? options.content;
     return new Promise((resolve, reject) => {
@@ -129,6 +134,7 @@ export class DockerCalls {
           options: { _query: query ?? {}, _body: body ?? {} },
           statusCodes: SUCCESS,
           isStream,
+          ...(hijack ? { hijack: true, openStdin: true } : {}),
           abortSignal: signal,
           headers: { ...this.#headers, ...(tar ? { 'Content-Type': 'application/x-tar' } : {}) },
           ...(tar ? { file: tar } : {}),

@@ -1,7 +1,8 @@
 import type { Agent } from 'node:http';
-import { Readable } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import type { Clock, Instant } from '../clock.ts';
 import type { Image } from '../image/image.ts';
+import type { Endpoint } from '../task/endpoints.ts';
 import type { PinnedTask } from '../task/task.ts';
 import type { ContainerUse } from '../task/usage.ts';
 import { BlankVolume, isBlank } from './docker-blank-volume.ts';
@@ -9,15 +10,16 @@ import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import { ContainerCreation } from './docker-creation.ts';
 import { describeEngine, engineTime } from './docker-description.ts';
-import { DockerStatusError, EngineLate, refusal } from './docker-errors.ts';
+import { couldNotStart, DockerStatusError, EngineLate, gone, refusal } from './docker-errors.ts';
 import { parseContainer, runOf, type InspectedContainer } from './docker-inspect.ts';
 import { diskUse } from './docker-disk-use.ts';
 import { remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { JobNetworks } from './docker-job-network.ts';
 import { jobsOf } from './docker-jobs.ts';
+import { JobRelays, type Reached } from './docker-relay.ts';
 import { demultiplexed } from './docker-logs.ts';
-import { namesOf, type JobNames } from './docker-names.ts';
+import { type JobNames, labelsOf, namesOf, relayOf } from './docker-names.ts';
 import { SecretDelivery } from './docker-secrets.ts';
 import { outputFiles } from './docker-output.ts';
 import { progressOf } from './docker-progress.ts';
@@ -61,6 +63,7 @@ export class DockerEngine implements ContainerEngine {
   readonly #blank: BlankVolume;
   readonly #images: DockerImages;
   readonly #networks: JobNetworks;
+  readonly #relays: JobRelays;
   readonly #creation: ContainerCreation;
   readonly #secrets: SecretDelivery;
   readonly #preflight: DockerPreflight | undefined;
@@ -77,6 +80,7 @@ export class DockerEngine implements ContainerEngine {
     this.#blank = new BlankVolume(this.#calls, options.gateway);
     this.#images = new DockerImages(this.#calls, options.credentials ?? (() => undefined));
     this.#networks = new JobNetworks(this.#calls, options.gateway, options.config.networks);
+    this.#relays = new JobRelays(this.#calls, options.config.relay);
     const parts = { calls: this.#calls, blank: this.#blank, images: this.#images, networks: this.#networks };
     this.#creation = new ContainerCreation({ ...parts, config: options.config, gateway: options.gateway, remove: (jobId) => this.remove(jobId) });
     this.#secrets = new SecretDelivery(this.#calls, this.#blank, options.gateway, options.clock);
@@ -184,6 +188,14 @@ export class DockerEngine implements ContainerEngine {
     return content;
   }
 
+  connect(jobId: string, { port }: Endpoint, signal: AbortSignal): Promise<Duplex> {
+    return translated('reach the container', () => this.#relays.connect(this.#reached(jobId), port, signal));
+  }
+
+  async listens(jobId: string, { port }: Endpoint, signal: AbortSignal): Promise<boolean> {
+    return (await translated('reach the container', () => this.#relays.listening(this.#reached(jobId), signal))).has(port);
+  }
+
   progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {
     return translated('read the progress', () => progressOf(this.#calls, namesOf(this.#gateway, jobId).container, signal));
   }
@@ -217,6 +229,8 @@ export class DockerEngine implements ContainerEngine {
       const { status } = await this.#calls.ask('DELETE', `/containers/${names.container}`, { query: { force: true, v: true }, accept: [NOT_FOUND, CONFLICT] });
       // Somebody else is removing it at this moment.
       if (status === CONFLICT) await this.#calls.ask('POST', `/containers/${names.container}/wait`, { query: { condition: 'removed' }, accept: [NOT_FOUND] });
+      await this.#relays.settled(jobId);
+      await this.#relays.remove(relayOf(names));
       await this.#networks.remove(names);
       await this.#secrets.tidy(names);
       await this.#calls.ask('DELETE', `/volumes/${names.secrets}`, { accept: [NOT_FOUND] });
@@ -226,6 +240,11 @@ export class DockerEngine implements ContainerEngine {
       await this.#blank.tidy(names);
       await this.#calls.ask('DELETE', volume, { accept: [NOT_FOUND] });
     });
+  }
+
+  #reached(jobId: string): Reached {
+    const names = namesOf(this.#gateway, jobId);
+    return { jobId, container: names.container, relay: relayOf(names), labels: labelsOf(this.#gateway, jobId, 'relay') };
   }
 
   async list(signal?: AbortSignal): Promise<readonly EngineRun[]> {
@@ -307,18 +326,6 @@ export class DockerEngine implements ContainerEngine {
 
 function neverRan(run: EngineRun): boolean {
   return run.state === 'exited' && run.startedAt === undefined;
-}
-
-/** Words of an engine that is in trouble itself, not with the image. */
-const TROUBLE = /already exists|libnetwork|context (?:deadline|cancel)|transport|connection|no space left|unavailable|ttrpc|time.?out|database not open|input\/output error/i;
-
-/** Final, whatever the reason: whether the program ran is not always known, and it must not run twice. */
-function couldNotStart(message: string, cause?: unknown): EngineRefused {
-  return new EngineRefused(message, { temporary: TROUBLE.test(message), cause });
-}
-
-function gone(): EngineRefused {
-  return new EngineRefused('the container of this job is gone');
 }
 
 /** Runs `work`; the engine's no becomes EngineRefused (`absent` where it says "no such"). */

@@ -67,3 +67,16 @@ export function cleaned(words: string): string {
 function memberOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && name in value ? (value as Record<string, unknown>)[name] : undefined;
 }
+
+/** Words of an engine that is in trouble itself, not with the image. */
+const TROUBLE = /already exists|libnetwork|context (?:deadline|cancel)|transport|connection|no space left|unavailable|ttrpc|time.?out|database not open|input\/output error/i;
+
+/** Final, whatever the reason: whether the program ran is not always known, and it must not run twice. */
+export function couldNotStart(message: string, cause?: unknown): EngineRefused {
+  return new EngineRefused(message, { temporary: TROUBLE.test(message), cause });
+}
+
+/** Of the only container of a job. */
+export function gone(): EngineRefused {
+  return new EngineRefused('the container of this job is gone');
+}

@@ -22,8 +22,8 @@ export const LABELS = {
   config: 'pratique.config',
 } as const;
 
-/** The last four are of projects: docker-project-names.ts. */
-export type Role = 'job' | 'blank' | 'output' | 'service' | 'files' | 'secrets' | 'network' | 'volume';
+/** Those from `service` to `volume` are of projects: docker-project-names.ts. */
+export type Role = 'job' | 'blank' | 'output' | 'secrets' | 'relay' | 'service' | 'files' | 'network' | 'volume';
 
 const OUTPUT = '.output';
 const SECRETS = '.secrets';
@@ -46,6 +46,11 @@ export function namesOf(gateway: string, jobId: string): JobNames {
 /** The network of a job that has one of its own. */
 export function networkOf({ container }: DockerNames): string {
   return `${container}.net`;
+}
+
+/** The container through which the gateway reaches a job that serves. */
+export function relayOf({ container }: DockerNames): string {
+  return `${container}.relay`;
 }
 
 /** What the names of everything of a gateway begin with. */

@@ -81,6 +81,11 @@ export class ProjectNames {
     return `${this.#base}.files-${String(index)}`;
   }
 
+  /** The container through which the gateway reaches a service's. */
+  relay(index: number): string {
+    return `${this.#base}.relay-${String(index)}`;
+  }
+
   /** Every container of the project, in the order in which services come. */
   containers(project: PinnedProject): readonly ServiceContainer[] {
     const levels = levelsOf(project);

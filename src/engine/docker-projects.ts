@@ -1,6 +1,7 @@
 import type { Agent } from 'node:http';
-import { Readable } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import type { Clock } from '../clock.ts';
+import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedProject } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
 import { isBlank } from './docker-blank-volume.ts';
@@ -21,6 +22,7 @@ import { ProjectRuns, translatedCalls } from './docker-project-runs.ts';
 import { allDone } from './docker-project-things.ts';
 import { RestartPauses } from './docker-project-restarts.ts';
 import { canRestart, jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
+import { JobRelays, type Reached } from './docker-relay.ts';
 import { usageOf } from './docker-usage.ts';
 import type { EngineConfig } from './engine-config.ts';
 import { EngineRefused, type EngineRun, type LogOptions, type OutputFile, type OutputSkipped } from './engine.ts';
@@ -43,6 +45,7 @@ export class DockerProjects implements ProjectEngine {
   readonly #agent: Agent;
   readonly #calls: DockerCalls;
   readonly #runs: ProjectRuns;
+  readonly #relays: JobRelays;
   readonly #builder: ProjectBuilder;
 
   /** Speaks to nobody yet. Throws as DockerEngine. */
@@ -54,6 +57,7 @@ export class DockerProjects implements ProjectEngine {
     this.#agent = connection.options.agent;
     this.#calls = new DockerCalls(connection, options.clock, options.config.answerWithin * 1000);
     this.#runs = new ProjectRuns(this.#calls);
+    this.#relays = new JobRelays(this.#calls, options.config.relay);
     const images = new DockerImages(this.#calls, options.credentials ?? (() => undefined));
     this.#builder = new ProjectBuilder(this.#calls, images, options.gateway, options.config);
   }
@@ -151,6 +155,14 @@ export class DockerProjects implements ProjectEngine {
     });
   }
 
+  connect(jobId: string, endpoint: Endpoint, signal: AbortSignal): Promise<Duplex> {
+    return translatedCalls('reach the service', async () => this.#relays.connect(await this.#reached(jobId, endpoint, signal), endpoint.port, signal));
+  }
+
+  async listens(jobId: string, endpoint: Endpoint, signal: AbortSignal): Promise<boolean> {
+    return translatedCalls('reach the service', async () => (await this.#relays.listening(await this.#reached(jobId, endpoint, signal), signal)).has(endpoint.port));
+  }
+
   async progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {
     return translatedCalls('read the progress', async () => {
       const runs = await this.#runs.of(jobId, this.#names(jobId), signal);
@@ -190,7 +202,11 @@ export class DockerProjects implements ProjectEngine {
   }
 
   async remove(jobId: string): Promise<void> {
-    await translatedCalls('remove the project', () => this.#runs.remove(this.#names(jobId)));
+    await translatedCalls('remove the project', async () => {
+      await this.#runs.remove(this.#names(jobId));
+      // one that was being made has come too late for that
+      if (await this.#relays.settled(jobId)) await this.#runs.remove(this.#names(jobId));
+    });
   }
 
   async list(signal?: AbortSignal): Promise<readonly EngineRun[]> {
@@ -212,6 +228,14 @@ export class DockerProjects implements ProjectEngine {
 
   #names(jobId: string): ProjectNames {
     return new ProjectNames(this.#gateway, jobId);
+  }
+
+  /** The first container of the service that runs. */
+  async #reached(jobId: string, { service }: Endpoint, signal: AbortSignal): Promise<Reached> {
+    const names = this.#names(jobId);
+    const found = (await this.#mustBeThere(jobId, signal)).find(({ plan, run }) => plan.service === service && run.state === 'running');
+    if (found === undefined) throw new EngineRefused('this service of the job does not run', { temporary: true });
+    return { jobId, container: found.container, relay: names.relay(found.plan.index), labels: names.labels('relay') };
   }
 
   async #mustBeThere(jobId: string, signal?: AbortSignal): Promise<readonly ServiceRun[]> {

@@ -56,6 +56,11 @@ export const engineSchema = z
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
       .optional()
       .meta({ description: "The engine's runtime for jobs, runsc say. Default: the engine's own default." }),
+    relay: z
+      .string()
+      .regex(/^(?:[a-z0-9][A-Za-z0-9._:/-]{0,255}@)?sha256:[0-9a-f]{64}$/, 'must be name@sha256:… or the id of an image that is present')
+      .optional()
+      .meta({ description: 'An image with `nc` and `sleep`, present on the engine, by digest or id: the way to jobs that serve. Absent = no job can.' }),
     tmp: size('256M').meta({ description: 'Size of /tmp, in memory, charged to the job.' }),
     work: size('1G').meta({ description: 'Size of /work, in memory, charged to the job.' }),
     sharedMemory: size('64M').meta({ description: 'Size of /dev/shm, charged to the job.' }),

@@ -1,7 +1,8 @@
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { Instant } from '../clock.ts';
 import type { Image } from '../image/image.ts';
 import type { Platform } from '../image/platform.ts';
+import type { Endpoint } from '../task/endpoints.ts';
 import type { PinnedWork } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
 
@@ -122,6 +123,10 @@ export interface Engine {
   stop(jobId: string, graceSeconds: number): Promise<void>;
   /** What the job has written so far; with `follow`, on until the container is over. Lines of several containers have the container's name before them. */
   logs(jobId: string, stream: 'stdout' | 'stderr', options: LogOptions): Promise<Readable>;
+  /** A connection to a port on which a running container listens, on its own loopback or everywhere. Ends at once where nobody listens. Throws EngineRefused where the container does not run. */
+  connect(jobId: string, endpoint: Endpoint, signal: AbortSignal): Promise<Duplex>;
+  /** Whether somebody listens there. Throws as `connect`. */
+  listens(jobId: string, endpoint: Endpoint, signal: AbortSignal): Promise<boolean>;
   /**
    * The last line of /output/.uws/progress as the job has written it so far, what is no text or too long cut off; undefined where
    * there is no such regular file.

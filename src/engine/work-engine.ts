@@ -1,6 +1,7 @@
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { Instant } from '../clock.ts';
 import type { Image } from '../image/image.ts';
+import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedWork } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
 import type { ContainerEngine } from './container-engine.ts';
@@ -69,6 +70,14 @@ export class WorkEngine implements Engine {
 
   logs(jobId: string, stream: 'stdout' | 'stderr', options: LogOptions): Promise<Readable> {
     return this.#of(jobId).logs(jobId, stream, options);
+  }
+
+  connect(jobId: string, endpoint: Endpoint, signal: AbortSignal): Promise<Duplex> {
+    return this.#of(jobId).connect(jobId, endpoint, signal);
+  }
+
+  listens(jobId: string, endpoint: Endpoint, signal: AbortSignal): Promise<boolean> {
+    return this.#of(jobId).listens(jobId, endpoint, signal);
   }
 
   progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {

@@ -92,6 +92,7 @@ function asAsked(task: PinnedTask): Task {
     image: { domain, path, ...(tag === undefined ? {} : { tag }), digest: indexDigest ?? manifestDigest },
     command: task.command,
     env: task.env,
+    ...(task.ports === undefined ? {} : { ports: task.ports }),
     ...task.resources,
     ...(task.relaxed?.gpus === undefined ? {} : { gpus: task.relaxed.gpus }),
   };

@@ -3,18 +3,22 @@ import { type Engine, EngineRefused, type OutputFile, type OutputSkipped } from 
 import { GatewayError } from '../errors.ts';
 import type { Job, Result } from '../job/job.ts';
 import type { ResultStore } from '../store/result-store.ts';
+import { endpointsOf } from '../task/endpoints.ts';
 import type { PinnedWork } from '../task/project.ts';
 import { type JobLog, logsOf } from './job-logs.ts';
 import type { JobLimits } from './limits.ts';
 
 const TEXT = 'text/plain';
+/** The result that says where a job serves; it is there while the job runs. */
+export const ENDPOINTS = 'endpoints';
 
 /** Names that results of the gateway's own have; an output file called so gets its folder's name in front. */
-const RESERVED: ReadonlySet<string> = new Set(['state', 'ports', 'endpoints']);
+const RESERVED: ReadonlySet<string> = new Set(['state', 'ports', ENDPOINTS]);
 
-/** What a job that runs has to show: its output, still growing. */
+/** What a job that runs has to show: its output, still growing, and where it serves. */
 export function liveResults(task: PinnedWork): readonly Result[] {
-  return logsOf(task).map(({ id }) => ({ id, mediaType: TEXT }));
+  const logs = logsOf(task).map(({ id }) => ({ id, mediaType: TEXT }));
+  return endpointsOf(task).length === 0 ? logs : [...logs, { id: ENDPOINTS, mediaType: 'application/json' }];
 }
 
 /** What was kept of a job, and one line for each thing that was not. */

@@ -16,6 +16,7 @@ import { isProjectJob } from '../task/project.ts';
 import type { Admission } from './admission.ts';
 import { keyWithSecrets } from './creation-fingerprint.ts';
 import { own, seen, stoppable } from './job-access.ts';
+import { JobEndpoints } from './job-endpoints.ts';
 import type { JobKind, Question, WorkVerdict } from './job-kind.ts';
 import { type ByteSpan, noResult, openResult, type OpenResult } from './open-result.ts';
 import { clampDestruction, clampDuration, type JobLimits, refusePast } from './limits.ts';
@@ -78,10 +79,12 @@ const UNTIL_ANSWERED = new AbortController().signal;
  * is the job as it is afterwards.
  */
 export class JobService {
+  readonly endpoints: JobEndpoints;
   readonly #parts: JobServiceParts;
 
   constructor(parts: JobServiceParts) {
     this.#parts = parts;
+    this.endpoints = new JobEndpoints(parts.engine, async (id, caller) => own(await this.#find(id), caller));
   }
 
   /**

@@ -2,6 +2,7 @@ import { type IncomingMessage, type Server, type ServerOptions, type ServerRespo
 import { createServer as createTlsServer } from 'node:https';
 import { SystemClock } from '../clock.ts';
 import type { Certificate } from './certificate.ts';
+import { serveUpgrades } from './upgrade.ts';
 import { closeStalled } from './stalled-clients.ts';
 
 /** What a slow or silent client may cost. */
@@ -40,6 +41,7 @@ export function createHttpServer(handler: (request: IncomingMessage, response: S
   const server = certificate === undefined ? createServer(options, handler) : createTlsServer({ ...options, ...certificate, handshakeTimeout: limits.headersTimeout * 1000 }, handler);
   server.maxConnections = limits.connections;
   closeStalled(server, limits.stallTimeout * 1000, new SystemClock());
+  serveUpgrades(server, handler);
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     const invite = (event: string): void => {
       if (event !== 'data' && event !== 'readable') return;

@@ -105,7 +105,7 @@ async function judgeImages(
 ): Promise<ReadonlyMap<string, ServiceVerdict>> {
   const judged = file.services.map(async (service): Promise<[string, ServiceVerdict]> => {
     const share = shares.get(service.name) ?? bench.site.resources;
-    return [service.name, await judgeService(service, share, question.pins?.get(service.name), bench.judge, caller, signal)];
+    return [service.name, await judgeService(service, { share, pin: question.pins?.get(service.name), serves: bench.site.endpoints === true }, bench.judge, caller, signal)];
   });
   const settled = await Promise.allSettled(judged);
   const verdicts = new Map(settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])));

@@ -60,7 +60,7 @@ function portRule(port: ServicePort, findings: ComposeFindings): void {
   else if (published !== '' || hostAddress !== '' || mode !== 'ingress') {
     const taken = [hostAddress, published].filter((text) => text !== '').join(':') || `mode ${mode}`;
     findings.refuse('compose.host-port', port, `${quoted(taken)} of the host would be taken from others; write "${plain}"`, edits);
-  } else findings.warn(port, 'can be reached by the services of the job only');
+  }
 }
 
 /** `name:address`. */

@@ -6,6 +6,7 @@ import { GatewayError } from '../errors.ts';
 import type { Digest } from '../image/digest.ts';
 import { quoted } from '../image/quoted.ts';
 import { parseReference, type Reference } from '../image/reference.ts';
+import { MOST_PORTS } from '../task/endpoints.ts';
 import type { Task, Resources } from '../task/task.ts';
 import { type Asked, askedOf } from './compose-resource-rules.ts';
 import type { ProjectReason, Reason, Verdict } from './verdict.ts';
@@ -21,15 +22,25 @@ export interface ServiceVerdict {
   readonly warnings: readonly ProjectReason[];
 }
 
+/** What a service is given beside what its file says. */
+export interface ServiceGiven {
+  readonly share: Resources;
+  /** By what was judged before; absent = by its name. */
+  readonly pin?: Digest | undefined;
+  /** Whether ports of services can be reached here, where the rule lets them. */
+  readonly serves: boolean;
+}
+
 /**
- * Judges the container of one service as a container task: its image, command, entrypoint, variables and resources. `share` is what
- * it gets; where it did not ask for that much itself, the rule may give less. Throws as Policy.evaluate.
+ * Judges the container of one service as a container task: its image, command, entrypoint, variables, ports and resources. `share` is
+ * what it gets; where it did not ask for that much itself, the rule may give less. Ports that the rule does not let serve are for the
+ * other services only. Throws as Policy.evaluate.
  */
-export async function judgeService(service: ComposeService, share: Resources, pin: Digest | undefined, judge: JudgeTask, caller: Caller, signal: AbortSignal): Promise<ServiceVerdict> {
+export async function judgeService(service: ComposeService, { share, pin, serves }: ServiceGiven, judge: JudgeTask, caller: Caller, signal: AbortSignal): Promise<ServiceVerdict> {
   const parsed = referenceOf(service, pin);
   if (parsed === undefined) return { reasons: [], warnings: [] };
   if ('code' in parsed) return { reasons: [parsed], warnings: [] };
-  const task: Task = {
+  const plain: Task = {
     type: 'container',
     image: parsed,
     command: service.command?.value ?? [],
@@ -37,11 +48,33 @@ export async function judgeService(service: ComposeService, share: Resources, pi
     env: Object.fromEntries([...service.environment].map(([name, said]) => [name, said.value ?? ''])),
     ...share,
   };
+  const ports = serves ? tcpPorts(service) : [];
+  let task: Task = ports.length === 0 ? plain : { ...plain, ports };
   let verdict = await judge(task, caller, signal);
+  if (refusesPorts(verdict)) {
+    task = plain;
+    verdict = await judge(task, caller, signal);
+  }
   const less = lessOf(askedOf(service), share, verdict);
   if (less !== undefined) verdict = await judge({ ...task, ...less }, caller, signal);
   const told = (reason: Reason): ProjectReason => atService(service, reason);
-  return verdict.accepted ? { verdict, reasons: [], warnings: (verdict.warnings ?? []).map(told) } : { verdict, reasons: verdict.reasons.map(told), warnings: [] };
+  return verdict.accepted ? { verdict, reasons: [], warnings: [...(verdict.warnings ?? []).map(told), ...unreached(service, task)] } : { verdict, reasons: verdict.reasons.map(told), warnings: [] };
+}
+
+/** Ports of the container that its file publishes, wherever on the host it would. */
+function tcpPorts({ ports }: ComposeService): readonly number[] {
+  const single = ports.filter(({ protocol, target, lastTarget }) => protocol === 'tcp' && target === lastTarget);
+  return [...new Set(single.map(({ target }) => target))].slice(0, MOST_PORTS);
+}
+
+function refusesPorts(verdict: Verdict): boolean {
+  return !verdict.accepted && verdict.reasons.some(({ code }) => code === 'ports.not-allowed');
+}
+
+/** A warning for each port that its owner cannot reach. */
+function unreached({ ports }: ComposeService, task: Task): readonly ProjectReason[] {
+  const left = ports.filter(({ protocol, target }) => protocol !== 'tcp' || task.ports?.includes(target) !== true);
+  return left.map(({ path, line }) => ({ code: 'compose.warning', path: formatPath(path), line, text: `${formatPath(path)}: can be reached by the services of the job only` }));
 }
 
 /** Of the resources that the service did not ask for itself, those that the rule gives less of. */

@@ -24,6 +24,8 @@ export const REFUSALS = {
   'env.value': 'The value of a variable has a null character',
   'env.size': 'There are too many variables, or too much in them',
   'env.forbidden': 'A variable cannot be set under the rule',
+  'ports.not-allowed': 'The rule does not let containers serve',
+  'ports.not-offered': 'The site has no way to reach containers that serve',
   'resources.cores': 'More cores are asked for than the rule offers',
   'resources.memory': 'More memory is asked for than the rule offers',
   'resources.gpus': 'More graphics processors are asked for than the rule offers',

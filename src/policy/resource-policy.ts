@@ -11,6 +11,8 @@ export interface SiteDefaults {
   readonly resources: Resources;
   /** The most that one task can have; a rule can only lower it. */
   readonly maximum: Resources;
+  /** Whether containers that serve can be reached here. */
+  readonly endpoints?: boolean;
 }
 
 /** The most that one task can ask for under a rule. */
@@ -48,6 +50,13 @@ export function resourceFindings(task: Task, rule: Rule, site: SiteDefaults): re
     findings.push({ code: 'resources.gpus', path: 'resources.gpus', text });
   }
   return findings;
+}
+
+/** Where a task asks for ports that the rule or the site does not give. */
+export function portFindings({ ports = [] }: Task, rule: Rule, site: SiteDefaults): readonly Finding[] {
+  if (ports.length === 0) return [];
+  if (!rule.endpoints) return [{ code: 'ports.not-allowed', path: 'ports', text: `rule ${rule.name} lets no container serve; ask for no ports` }];
+  return site.endpoints === true ? [] : [{ code: 'ports.not-offered', path: 'ports', text: 'this site has no relay, so that nobody could reach the ports; ask for none' }];
 }
 
 function said(bytes: number): string {

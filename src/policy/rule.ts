@@ -65,6 +65,8 @@ export interface Rule {
   readonly signature: SignatureRule;
   /** `uid:gid`, or `image`; absent = the site's. */
   readonly user?: string;
+  /** Whether tasks may name ports that their owner reaches. */
+  readonly endpoints: boolean;
   /** Absent = nothing. */
   readonly relaxed?: Relaxations;
   /** The most that one task may ask for; absent = the site's. */
@@ -131,6 +133,7 @@ function compileRule(rule: RuleDocument, bases: ReadonlyMap<string, ApprovedBase
     config: rule.config ?? {},
     signature: rule.signature === undefined ? NOT_SIGNED : compileSignature(rule.signature, signers),
     ...(rule.run?.user === undefined ? {} : { user: rule.run.user }),
+    endpoints: rule.run?.endpoints ?? false,
     ...compileRelaxations(rule.run ?? {}),
     limits: {
       ...(rule.limits?.cores === undefined ? {} : { cores: rule.limits.cores }),

@@ -19,7 +19,7 @@ import { type Check, checked, type Judgement } from './judgement.ts';
 import { isFor, matchName, type NameMatch } from './name-rules.ts';
 import type { Door, Policy } from './policy.ts';
 import { NO_RULE } from './policy-schema.ts';
-import { grantedResources, offeredResources, resourceFindings, type SiteDefaults } from './resource-policy.ts';
+import { grantedResources, offeredResources, portFindings, resourceFindings, type SiteDefaults } from './resource-policy.ts';
 import type { Rule } from './rule.ts';
 import type { TagsSeen } from './tags-seen.ts';
 import type { Finding, Reason, Verdict } from './verdict.ts';
@@ -78,7 +78,7 @@ export class TaskPolicy implements Policy {
 
   async #examine(task: Task, name: NameMatch, rule: Rule, signal: AbortSignal): Promise<Findings> {
     const { site, policy, platform, registry } = this.#parts;
-    const found: Findings = { checks: [checked('request', [...resourceFindings(task, rule, site), ...requestEnvironment(task.env, rule.config.environment)])] };
+    const found: Findings = { checks: [checked('request', [...resourceFindings(task, rule, site), ...portFindings(task, rule, site), ...requestEnvironment(task.env, rule.config.environment)])] };
     const revoked = revokedByName(task.image.digest, policy.revoked);
     if (revoked.length > 0) {
       found.checks.push(checked('revocation', revoked));
@@ -132,6 +132,7 @@ export class TaskPolicy implements Policy {
       resources: grantedResources(task, rule, site),
       user: userFor(image, rule, site.user),
       ...(relaxed === undefined ? {} : { relaxed }),
+      ...(task.ports === undefined ? {} : { ports: task.ports }),
     };
   }
 

@@ -1,6 +1,7 @@
 import { split } from 'shlex';
 import { GatewayError } from '../errors.ts';
 import { parseReference } from '../image/reference.ts';
+import { MOST_PORTS } from './endpoints.ts';
 import type { ContainerTask } from './task.ts';
 import { parseCores, parseCount, parseSize } from './units.ts';
 
@@ -27,6 +28,7 @@ export const CONTAINER_PARAMETERS: readonly ParameterDescription[] = [
   { name: 'MEMORY', type: 'string', unit: 'bytes', required: false, multiple: false, example: '512M', description: 'Memory the container is promised and held to, with a unit: K, M, G, T.' },
   { name: 'GPUS', type: 'number', unit: 'graphics processors', required: false, multiple: false, example: '1', description: 'Graphics processors that the container sees, where a rule of the site gives any. They are not its own alone.' },
   { name: 'SECRET.<NAME>', type: 'string', required: false, multiple: false, example: 'SECRET.token=…', description: 'A value that nobody can read afterwards, not even you: the file /run/secrets/<NAME> of the container, in memory, for its user alone. Never in a URL.' },
+  { name: 'PORT', type: 'number', required: false, multiple: true, example: '8080', description: 'A TCP port on which the container serves; while the job runs its owner reaches it at {job}/endpoints/main/{port}/. Repeated for each.' },
 ];
 
 /** One parameter as the client gave it: canonical name, exact value. */
@@ -88,6 +90,7 @@ export function parseContainerParameters(parameters: readonly GivenParameter[]):
   const memory = optional(value('MEMORY'), 'MEMORY', parseSize, 'a size with its unit such as 512M or 2G');
   const gpus = optional(value('GPUS'), 'GPUS', parseCount, 'a whole number of graphics processors');
   const command = parseCommand(value('COMMAND'), parameters.filter(({ name }) => name === 'ARG').map((parameter) => parameter.value));
+  const ports = parsePorts(parameters.filter(({ name }) => name === 'PORT').map((parameter) => parameter.value));
   const image = value('IMAGE');
   if (image === undefined) return undefined;
   return {
@@ -98,6 +101,7 @@ export function parseContainerParameters(parameters: readonly GivenParameter[]):
     ...(cores === undefined ? {} : { cores }),
     ...(memory === undefined ? {} : { memory }),
     ...(gpus === undefined ? {} : { gpus }),
+    ...(ports.length === 0 ? {} : { ports }),
   };
 }
 
@@ -105,7 +109,7 @@ function refuseRepeated(parameters: readonly GivenParameter[]): void {
   const seen = new Set<string>();
   for (const { name } of parameters) {
     const folded = name.toUpperCase();
-    if (folded !== 'ARG' && seen.has(folded)) {
+    if (folded !== 'ARG' && folded !== 'PORT' && seen.has(folded)) {
       throw new GatewayError('BadParameter', `${name} is given more than once (names are the same in any letter case)`, { path: name });
     }
     seen.add(folded);
@@ -124,6 +128,16 @@ function optional<T>(text: string | undefined, name: string, parse: (text: strin
   const value = parse(text);
   if (value === undefined) throw new GatewayError('BadParameter', `${name} must be ${form}`, { path: name });
   return value;
+}
+
+function parsePorts(texts: readonly string[]): readonly number[] {
+  const ports = texts.map((text) => {
+    const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : Infinity;
+    if (port > 65_535) throw new GatewayError('BadParameter', 'PORT must be a whole number from 1 to 65535', { path: 'PORT' });
+    return port;
+  });
+  if (ports.length > MOST_PORTS) throw new GatewayError('BadParameter', `more than ${String(MOST_PORTS)} ports`, { path: 'PORT' });
+  return [...new Set(ports)];
 }
 
 function parseImage(text: string): ContainerTask['image'] {

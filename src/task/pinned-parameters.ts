@@ -5,7 +5,7 @@ import { formatSize } from './units.ts';
 
 /** The parameters with which a job list makes exactly this task: the image by the digest that was judged, what is granted spelled out. */
 export function formatPinnedParameters(task: PinnedTask): readonly GivenParameter[] {
-  const { image, command, env, resources, relaxed } = task;
+  const { image, command, env, resources, ports = [], relaxed } = task;
   return [
     { name: 'IMAGE', value: formatReference({ ...image.reference, digest: image.manifestDigest }) },
     ...command.map((word) => ({ name: 'ARG', value: word })),
@@ -13,5 +13,6 @@ export function formatPinnedParameters(task: PinnedTask): readonly GivenParamete
     { name: 'CORES', value: String(resources.cores) },
     { name: 'MEMORY', value: formatSize(resources.memory) },
     ...(relaxed?.gpus === undefined ? [] : [{ name: 'GPUS', value: String(relaxed.gpus) }]),
+    ...ports.map((port) => ({ name: 'PORT', value: String(port) })),
   ];
 }

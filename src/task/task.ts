@@ -18,6 +18,8 @@ export interface ContainerTask {
   readonly memory?: number;
   /** Graphics processors asked for; absent = none. */
   readonly gpus?: number;
+  /** TCP ports that its owner may reach while it runs; absent = none. */
+  readonly ports?: readonly number[];
 }
 
 export type Task = ContainerTask;
@@ -46,6 +48,8 @@ export interface PinnedTask {
   readonly resources: Resources;
   /** `uid:gid` the container runs as. */
   readonly user: string;
+  /** TCP ports that its owner may reach while it runs; absent = none. */
+  readonly ports?: readonly number[];
   /** What its rule gives it beyond the sandbox that all have; absent = nothing. */
   readonly relaxed?: Relaxations;
 }

@@ -2,7 +2,9 @@ import type { Context } from 'koa';
 import { GatewayError } from '../errors.ts';
 import type { Handler } from '../http/handler.ts';
 import { type ByteRange, parseRange } from '../http/range.ts';
-import type { Result } from '../job/job.ts';
+import { ENDPOINTS } from '../execution/job-results.ts';
+import type { Job, Result } from '../job/job.ts';
+import { goneSignal } from './gone-signal.ts';
 import { answerLive } from './live-result.ts';
 import { serveAsFile } from './job-fields.ts';
 import type { UwsParts } from './parts.ts';
@@ -25,6 +27,7 @@ export function getResult(parts: UwsParts): Handler {
     if (result === undefined) throw new GatewayError('NotFound', 'the job has no such result');
     setResultHeaders(ctx, result);
     const open = async (range?: ByteRange) => (await service.openResult(id, result.id, caller, range)).content;
+    if (result.size === undefined && result.id === ENDPOINTS) return void (ctx.body = await endpointsDocument(parts, job, goneSignal(ctx)));
     if (result.size === undefined) return answerLive(ctx, await open());
     if (isKnown(ctx, result)) return void (ctx.status = 304);
     const range = appliesRange(ctx, result) ? parseRange(ctx.req.headers.range, result.size) : undefined;
@@ -33,6 +36,12 @@ export function getResult(parts: UwsParts): Handler {
     ctx.length = range === undefined ? result.size : range.end - range.start + 1;
     if (range !== undefined) ctx.res.setHeader('Content-Range', `bytes ${String(range.start)}-${String(range.end)}/${String(result.size)}`);
   };
+}
+
+/** Where the job serves, and whether it does already. */
+async function endpointsDocument({ service, urls }: UwsParts, job: Job, signal: AbortSignal): Promise<string> {
+  const endpoints = (await service.endpoints.states(job, signal)).map((each) => ({ ...each, url: urls.endpoint(job.id, each.service, each.port) }));
+  return `${JSON.stringify({ endpoints }, undefined, 2)}\n`;
 }
 
 function setResultHeaders(ctx: Context, result: Result): void {

@@ -1,5 +1,6 @@
 import type { JobLimits } from '../execution/limits.ts';
 import type { JobListName } from '../job/job.ts';
+import { MOST_PORTS } from '../task/endpoints.ts';
 import { isSecretName, type ParameterDescription } from '../task/container-parameters.ts';
 import { formatSize } from '../task/units.ts';
 import { type JsonSchema, published } from '../http/openapi.ts';
@@ -29,6 +30,7 @@ const VALUES: Readonly<Record<string, JsonSchema>> = {
   CORES: { anyOf: [{ type: 'string', pattern: '^(?:[1-9]\\d{0,5}(?:\\.\\d{1,3})?|0\\.(?:[1-9]\\d{0,2}|0[1-9]\\d?|00[1-9]))$' }, { type: 'number', minimum: 0.001, maximum: 999_999, multipleOf: 0.001 }] },
   GPUS: { anyOf: [{ type: 'string', pattern: '^\\d{1,3}$' }, { type: 'integer', minimum: 0, maximum: 999 }] },
   COMPOSEFILE: { anyOf: [{ type: 'string', maxLength: 65_536, pattern: '^(?!param:)' }, { type: 'object' }] },
+  PORT: { anyOf: [{ type: 'string', pattern: '^[1-9]\\d{0,3}$' }, { type: 'integer', minimum: 1, maximum: 65_535 }] },
   MEMORY: { type: 'string', pattern: '^(?:[1-9]\\d{0,3}[KMG]|[1-9]\\d{0,2}T)(?:i?B)?$' },
 };
 
@@ -132,5 +134,5 @@ function parameterSchema({ name, description, unit, multiple, example }: Paramet
   const standard: Readonly<Record<string, unknown>> = { CORES: defaults.cores, MEMORY: formatSize(defaults.memory) };
   const value = VALUES[name] ?? TEXT;
   const about = { description, examples: [example], ...(unit === undefined ? {} : { unit }), ...(name in standard ? { default: standard[name] } : {}) };
-  return multiple ? { ...about, anyOf: [value, { type: 'array', items: value }] } : { ...value, ...about };
+  return multiple ? { ...about, anyOf: [value, { type: 'array', items: value, ...(name === 'PORT' ? { maxItems: MOST_PORTS } : {}) }] } : { ...value, ...about };
 }

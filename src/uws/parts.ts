@@ -4,6 +4,7 @@ import type { JobService } from '../execution/job-service.ts';
 import type { JobWatch } from '../execution/job-watch.ts';
 import type { JobListName } from '../job/job.ts';
 import type { Logger } from '../logger.ts';
+import { EndpointConnections } from './endpoint-connections.ts';
 import { JobDocuments } from './job-documents.ts';
 import { JobUrls } from './urls.ts';
 import type { ResultLinks } from './result-link.ts';
@@ -33,11 +34,16 @@ export interface UwsParts extends UwsOptions {
   /** To be closed at shutdown, before the server is. */
   readonly waiting: Waiting;
   readonly documents: JobDocuments;
+  /** To be closed at shutdown, before the server is. */
+  readonly connections: EndpointConnections;
 }
+
+/** Connections to what jobs serve, of all jobs together. */
+const CONNECTIONS = 512;
 
 /** Completes the options with what belongs to one list alone. */
 export function uwsParts(options: UwsOptions): UwsParts {
   const urls = new JobUrls(options.baseUrl, options.list);
   const { service, watch, clock, wait } = options;
-  return { ...options, urls, waiting: new Waiting({ service, watch, clock, limits: wait }), documents: new JobDocuments({ ...options, urls }) };
+  return { ...options, urls, waiting: new Waiting({ service, watch, clock, limits: wait }), documents: new JobDocuments({ ...options, urls }), connections: new EndpointConnections(CONNECTIONS) };
 }

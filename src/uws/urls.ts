@@ -27,6 +27,11 @@ export class JobUrls {
     return `${this.job(id)}/results/${resultPath(resultId)}`;
   }
 
+  /** What a job serves while it runs. */
+  endpoint(id: string, service: string, port: number): string {
+    return `${this.job(id)}/endpoints/${encodeURIComponent(service)}/${String(port)}/`;
+  }
+
   /** Where a synchronous request waits for its job. */
   sync(id: string): string {
     return `${this.list}/sync/${encodeURIComponent(id)}`;

@@ -54,7 +54,7 @@ export function uwsApi(type: JobTypeParts): ApiDescription {
   const job = `${base}/{id}`;
   const body = bodiesOf(type.list);
   return {
-    operations: [...listOperations(base, body), ...jobOperations(job, body), ...limitOperations(job, body), ...dataOperations(job, body)].map((operation) => ({ ...operation, name: nameIn(type.list, operation.name) })),
+    operations: [...listOperations(base, body), ...jobOperations(job, body), ...limitOperations(job, body), ...endpointOperations(job), ...dataOperations(job, body)].map((operation) => ({ ...operation, name: nameIn(type.list, operation.name) })),
     schemas: {
       Job: published(jobSchema),
       JobList: published(jobListSchema),
@@ -113,6 +113,13 @@ function limitOperations(job: string, body: Bodies): readonly ApiOperation[] {
     { method: 'get', path: `${job}/owner`, name: 'getOwner', summary: 'Whose job it is', answers: atom('a name; empty = nobody\'s', { type: ['string', 'null'] }) },
     { method: 'get', path: `${job}/error`, name: 'getError', summary: 'Why the job failed', answers: atom('text; 404 where it has not failed', TEXT) },
   ];
+}
+
+function endpointOperations(job: string): readonly ApiOperation[] {
+  const answers = { 200: { description: "the program's own answer", content: { '*/*': {} } } };
+  const at = (path: string, name: string): readonly ApiOperation[] =>
+    (['get', 'post', 'put', 'delete'] as const).map((method) => ({ method, path, name: `${method}${name}`, summary: 'What the job serves on a port while it runs, to its owner alone; WebSockets too', answers }));
+  return [...at(`${job}/endpoints/{service}/{port}`, 'Endpoint'), ...at(`${job}/endpoints/{service}/{port}/{rest}`, 'EndpointPath')];
 }
 
 function dataOperations(job: string, body: Bodies): readonly ApiOperation[] {

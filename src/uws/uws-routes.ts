@@ -1,5 +1,6 @@
 import { Router } from '@koa/router';
 import { createJob } from './create-job.ts';
+import { proxyEndpoint } from './endpoint.ts';
 import { getEvents } from './get-events.ts';
 import { getJob } from './get-job.ts';
 import { getResult } from './get-result.ts';
@@ -45,6 +46,16 @@ export function uwsRoutes(parts: UwsParts): Router {
   router.get('/:id/results', getResults(parts));
   router.get('/:id/results/*result', getResult(parts));
   router.post('/:id/results/*result', postResultLink(parts));
+
+  const proxy = proxyEndpoint(parts);
+  router.get('/:id/endpoints/:service/:port', proxy);
+  router.get('/:id/endpoints/:service/:port/*rest', proxy);
+  router.post('/:id/endpoints/:service/:port', proxy);
+  router.post('/:id/endpoints/:service/:port/*rest', proxy);
+  router.put('/:id/endpoints/:service/:port', proxy);
+  router.put('/:id/endpoints/:service/:port/*rest', proxy);
+  router.delete('/:id/endpoints/:service/:port', proxy);
+  router.delete('/:id/endpoints/:service/:port/*rest', proxy);
 
   router.get('/:id/sharing', getSharing(parts));
   router.post('/:id/sharing', postSharing(parts));

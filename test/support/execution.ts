@@ -38,9 +38,9 @@ export class YesPolicy implements Policy, ProjectPolicy {
     if (outage !== undefined) throw outage;
     const decision = { id: 'd1', at: 0, policy: HASH, rule: 'yes' };
     if (this.refusal !== undefined) return { accepted: false, reasons: [this.refusal], decision };
-    const { cores = 1, memory = 2 ** 28, image, command, env } = task;
+    const { cores = 1, memory = 2 ** 28, image, command, env, ports } = task;
     const digest = image.digest ?? PINNED_TASK.image.manifestDigest;
-    return { accepted: true, decision, task: { ...PINNED_TASK, command, env, resources: { cores, memory }, image: { ...PINNED_TASK.image, reference: image, manifestDigest: digest } } };
+    return { accepted: true, decision, task: { ...PINNED_TASK, command, env, ...(ports === undefined ? {} : { ports }), resources: { cores, memory }, image: { ...PINNED_TASK.image, reference: image, manifestDigest: digest } } };
   }
 
   /** The file itself is judged as everywhere; its images are accepted. */

@@ -1,10 +1,12 @@
-import { Readable } from 'node:stream';
+import { connect } from 'node:net';
+import { type Duplex, Readable } from 'node:stream';
 import type { Clock, Instant } from '../../src/clock.ts';
 import { EngineRefused } from '../../src/engine/engine.ts';
 import type { Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { Digest } from '../../src/image/digest.ts';
 import { type Image, pinnedName } from '../../src/image/image.ts';
+import type { Endpoint } from '../../src/task/endpoints.ts';
 import { imagesOf, type PinnedWork } from '../../src/task/project.ts';
 import type { PinnedTask } from '../../src/task/task.ts';
 import type { ContainerUse } from '../../src/task/usage.ts';
@@ -293,6 +295,20 @@ export class MemoryEngine implements Engine {
 
   async logs(jobId: string, stream: 'stdout' | 'stderr', options: LogOptions): Promise<Readable> {
     return this.#do('logs', jobId, options.signal, () => this.#present(jobId).read(stream, options.follow, options.signal));
+  }
+
+  /** Where the ports of running jobs really are, on this machine. */
+  readonly listening = new Map<number, number>();
+
+  async connect(jobId: string, { port }: Endpoint, signal: AbortSignal): Promise<Duplex> {
+    return this.#do('connect', jobId, signal, () => {
+      if (this.#containers.get(jobId)?.state !== 'running') throw new EngineRefused('it does not run', { temporary: true });
+      return connect({ host: '127.0.0.1', port: this.listening.get(port) ?? 1 });
+    });
+  }
+
+  async listens(jobId: string, { port }: Endpoint, signal: AbortSignal): Promise<boolean> {
+    return this.#do('listens', jobId, signal, () => this.listening.has(port));
   }
 
   async progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {

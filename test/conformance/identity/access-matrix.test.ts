@@ -126,6 +126,8 @@ const OPERATIONS: readonly Operation[] = [
   { method: 'POST', path: '/:id/parameters', sent: form({ RUNID: 'x' }), ok: 303, also: 'nobody' },
   { method: 'PUT', path: '/:id/parameters/:name', sent: { body: '["true"]', headers: { 'content-type': 'text/plain' } }, ok: 303, also: 'nobody' },
   { method: 'POST', path: '/:id/results/*result', job: OVER, sent: form({ LIFETIME: '1h' }), ok: 201, also: 'nobody' },
+  // 404: the job is over, and that only its owner is told
+  ...['GET', 'POST', 'PUT', 'DELETE'].flatMap((method) => ['', '/*rest'].map((rest): Operation => ({ method, path: `/:id/endpoints/:service/:port${rest}`, job: OVER, ok: 404, also: 'nobody' }))),
   { method: 'POST', path: '/:id/sharing', sent: form({ GROUP: 'friends' }), ok: 303, also: 'nobody' },
 ];
 
@@ -158,7 +160,7 @@ describe('who may do what: callers x endpoints of somebody\'s job', () => {
       for (const caller of NAMES) {
         const job = await jobFor(operation);
         const id = job.split('/').at(-1) ?? '';
-        const path = `/uws/docker${operation.path.replace(':id', id).replace(':name', 'COMMAND').replace('*result', 'stdout')}`.replace('COMMAND', operation.method === 'GET' ? 'IMAGE' : 'COMMAND');
+        const path = `/uws/docker${operation.path.replace(':id', id).replace(':name', 'COMMAND').replace('*result', 'stdout').replace(':service', 'main').replace(':port', '80').replace('*rest', 'x')}`.replace('COMMAND', operation.method === 'GET' ? 'IMAGE' : 'COMMAND');
         const before = (await gateway.jobs.store.get(id))?.revision;
         const answer = await gateway.client.send(operation.method, path, { ...operation.sent, headers: { ...operation.sent?.headers, ...CALLERS[caller] } });
         met[caller] = answer.status;

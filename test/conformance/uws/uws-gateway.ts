@@ -99,7 +99,9 @@ export class UwsGateway {
   async #close(): Promise<void> {
     this.client.close();
     this.parts.waiting.close();
+    this.parts.connections.close();
     this.compose.waiting.close();
+    this.compose.connections.close();
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
   }

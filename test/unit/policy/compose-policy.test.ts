@@ -49,9 +49,9 @@ services:
     expect(verdict.accepted).to.equal(true);
     expect(verdict.warnings.map(({ path, text }) => `${path} | ${text}`)).to.deep.equal([
       'services.web.pull_policy | services.web.pull_policy is not acted on: the gateway pulls by digest what it has judged',
-      'services.web.ports[0] | services.web.ports[0]: can be reached by the services of the job only',
       'services.web.mem_swappiness | services.web.mem_swappiness: is not acted on: every service has its cores and its memory, and no swap',
       ' | the file does not use the variable "UNUSED"',
+      'services.web.ports[0] | services.web.ports[0]: can be reached by the services of the job only',
     ]);
   });
 

@@ -9,7 +9,7 @@ const DAY = 24 * 3600 * 1000;
 const BASE = sightingOf(imageOf('a.b/base:1').reference, imageOf('a.b/base:1', { config: { entrypoint: ['/init'], command: ['sh'] } }), NOW);
 
 function rule(config: ConfigurationRule, user?: string): Rule {
-  return { name: 'r', images: [], config, signature: { mode: 'off', signers: [] }, limits: {}, ...(user === undefined ? {} : { user }) };
+  return { name: 'r', images: [], endpoints: false, config, signature: { mode: 'off', signers: [] }, limits: {}, ...(user === undefined ? {} : { user }) };
 }
 
 const codes = (spec: ImageSpec, config: ConfigurationRule, user?: string): string =>

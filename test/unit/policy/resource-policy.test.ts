@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { grantedResources, resourceFindings } from '../../../src/policy/resource-policy.ts';
+import { grantedResources, portFindings, resourceFindings } from '../../../src/policy/resource-policy.ts';
 import type { Rule } from '../../../src/policy/rule.ts';
 import { SITE, taskFor } from '../../support/site-policy.ts';
 
 const G = 2 ** 30;
-const rule = (limits: Rule['limits']): Rule => ({ name: 'r', images: [], config: {}, signature: { mode: 'off', signers: [] }, limits });
+const rule = (limits: Rule['limits']): Rule => ({ name: 'r', images: [], endpoints: false, config: {}, signature: { mode: 'off', signers: [] }, limits });
 
 describe('resources asked against offered', () => {
   type Asked = { readonly cores?: number; readonly memory?: number };
@@ -35,4 +35,15 @@ describe('resources asked against offered', () => {
   it('says how much can be asked for', () => {
     expect(resourceFindings(taskFor('a.b/c:1', { memory: 8 * G }), rule({ memory: G }), SITE)[0]?.text).to.include('1G at most');
   });
+});
+
+describe('ports asked for', () => {
+  const asked = { ...taskFor('registry.test/a:1'), ports: [8080] };
+  for (const [endpoints, offered, codes] of [[true, true, []], [false, true, ['ports.not-allowed']], [true, false, ['ports.not-offered']], [false, false, ['ports.not-allowed']]] as const) {
+    it(`the rule ${endpoints ? 'lets' : 'does not let'} them serve, the site ${offered ? 'has' : 'has no'} way: ${codes.join() || 'granted'}`, () => {
+      const findings = portFindings(asked, { ...rule({}), endpoints }, { ...SITE, endpoints: offered });
+      expect(findings.map(({ code }) => code)).to.deep.equal(codes);
+      expect(portFindings({ ...asked, ports: [] }, { ...rule({}), endpoints }, { ...SITE, endpoints: offered })).to.deep.equal([]);
+    });
+  }
 });
