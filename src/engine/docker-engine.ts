@@ -10,7 +10,7 @@ import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import { ContainerCreation } from './docker-creation.ts';
 import { describeEngine, engineTime } from './docker-description.ts';
-import { couldNotStart, DockerStatusError, EngineLate, gone, refusal } from './docker-errors.ts';
+import { couldNotStart, DockerStatusError, EngineLate, gone, refusal, translated } from './docker-errors.ts';
 import { parseContainer, runOf, type InspectedContainer } from './docker-inspect.ts';
 import { diskUse } from './docker-disk-use.ts';
 import { remembersCreation } from './docker-events.ts';
@@ -326,15 +326,4 @@ export class DockerEngine implements ContainerEngine {
 
 function neverRan(run: EngineRun): boolean {
   return run.state === 'exited' && run.startedAt === undefined;
-}
-
-/** Runs `work`; the engine's no becomes EngineRefused (`absent` where it says "no such"). */
-async function translated<T>(asked: string, work: () => Promise<T>, absent?: () => EngineRefused): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof DockerStatusError)) throw error;
-    if (error.status === NOT_FOUND && absent) throw absent();
-    throw refusal(asked, error);
-  }
 }

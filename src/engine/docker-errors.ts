@@ -80,3 +80,14 @@ export function couldNotStart(message: string, cause?: unknown): EngineRefused {
 export function gone(): EngineRefused {
   return new EngineRefused('the container of this job is gone');
 }
+
+/** Runs `work`; the engine's no becomes EngineRefused (`absent` where it says "no such"). */
+export async function translated<T>(asked: string, work: () => Promise<T>, absent?: () => EngineRefused): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof DockerStatusError)) throw error;
+    if (error.status === 404 && absent) throw absent();
+    throw refusal(asked, error);
+  }
+}
