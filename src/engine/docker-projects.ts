@@ -16,7 +16,7 @@ import { isJobId } from './docker-names.ts';
 import { outputFiles } from './docker-output.ts';
 import { progressOf } from './docker-progress.ts';
 import { ProjectBuilder } from './docker-project-builder.ts';
-import { followedLogs, type LogEntry, logEntries, type LogSource, mergedLogs } from './docker-project-logs.ts';
+import { followedLogs, type LogEntry, logEntries, type LogSource, mergedLogs, secondsOf } from './docker-project-logs.ts';
 import { projectGateway, ProjectNames } from './docker-project-names.ts';
 import { ProjectRuns, translatedCalls } from './docker-project-runs.ts';
 import { allDone } from './docker-project-things.ts';
@@ -160,7 +160,11 @@ export class DockerProjects implements ProjectEngine {
   }
 
   async listens(jobId: string, endpoint: Endpoint, signal: AbortSignal): Promise<boolean> {
-    return translatedCalls('reach the service', async () => (await this.#relays.listening(await this.#reached(jobId, endpoint, signal), signal)).has(endpoint.port));
+    return translatedCalls('reach the service', async () => {
+      const { health, ...reached } = await this.#reached(jobId, endpoint, signal);
+      // a service that knows itself whether it is well is asked first
+      return (health === undefined || health === 'healthy') && (await this.#relays.listening(reached, signal)).has(endpoint.port);
+    });
   }
 
   async progress(jobId: string, signal: AbortSignal): Promise<string | undefined> {
@@ -231,11 +235,11 @@ export class DockerProjects implements ProjectEngine {
   }
 
   /** The first container of the service that runs. */
-  async #reached(jobId: string, { service }: Endpoint, signal: AbortSignal): Promise<Reached> {
+  async #reached(jobId: string, { service }: Endpoint, signal: AbortSignal): Promise<Reached & { readonly health: string | undefined }> {
     const names = this.#names(jobId);
     const found = (await this.#mustBeThere(jobId, signal)).find(({ plan, run }) => plan.service === service && run.state === 'running');
     if (found === undefined) throw new EngineRefused('this service of the job does not run', { temporary: true });
-    return { jobId, container: found.container, relay: names.relay(found.plan.index), labels: names.labels('relay') };
+    return { jobId, container: found.container, relay: names.relay(found.plan.index), labels: names.labels('relay'), health: found.health };
   }
 
   async #mustBeThere(jobId: string, signal?: AbortSignal): Promise<readonly ServiceRun[]> {
@@ -320,12 +324,6 @@ export class DockerProjects implements ProjectEngine {
       response.destroy();
     }
   }
-}
-
-/** The engine's own writing of a time, as it takes it: seconds, and nine digits. */
-function secondsOf(time: string): string {
-  const [whole = '', rest = ''] = time.replace('Z', '').split('.');
-  return `${String(Date.parse(`${whole}Z`) / 1000)}.${rest}`;
 }
 
 /** `web`, or `web-2` of several. */

@@ -9,16 +9,16 @@ import { type JobLog, logsOf } from './job-logs.ts';
 import type { JobLimits } from './limits.ts';
 
 const TEXT = 'text/plain';
-/** The result that says where a job serves; it is there while the job runs. */
-export const ENDPOINTS = 'endpoints';
+/** The results that say where a job serves, under our name and under that of the prototype (lucia); they are there while the job runs. */
+export const ENDPOINTS: readonly string[] = ['endpoints', 'ports'];
 
 /** Names that results of the gateway's own have; an output file called so gets its folder's name in front. */
-const RESERVED: ReadonlySet<string> = new Set(['state', 'ports', ENDPOINTS]);
+const RESERVED: ReadonlySet<string> = new Set(['state', ...ENDPOINTS]);
 
 /** What a job that runs has to show: its output, still growing, and where it serves. */
 export function liveResults(task: PinnedWork): readonly Result[] {
   const logs = logsOf(task).map(({ id }) => ({ id, mediaType: TEXT }));
-  return endpointsOf(task).length === 0 ? logs : [...logs, { id: ENDPOINTS, mediaType: 'application/json' }];
+  return endpointsOf(task).length === 0 ? logs : [...logs, ...ENDPOINTS.map((id) => ({ id, mediaType: 'application/json' }))];
 }
 
 /** What was kept of a job, and one line for each thing that was not. */

@@ -27,7 +27,7 @@ export function getResult(parts: UwsParts): Handler {
     if (result === undefined) throw new GatewayError('NotFound', 'the job has no such result');
     setResultHeaders(ctx, result);
     const open = async (range?: ByteRange) => (await service.openResult(id, result.id, caller, range)).content;
-    if (result.size === undefined && result.id === ENDPOINTS) return void (ctx.body = await endpointsDocument(parts, job, goneSignal(ctx)));
+    if (result.size === undefined && ENDPOINTS.includes(result.id)) return void (ctx.body = await endpointsDocument(parts, job, goneSignal(ctx)));
     if (result.size === undefined) return answerLive(ctx, await open());
     if (isKnown(ctx, result)) return void (ctx.status = 304);
     const range = appliesRange(ctx, result) ? parseRange(ctx.req.headers.range, result.size) : undefined;

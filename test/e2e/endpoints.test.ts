@@ -102,6 +102,23 @@ identity:
     await goneIn(job, [url]);
   });
 
+  it('is ready when somebody listens, and, with a healthcheck, when that says so', async () => {
+    const web = { image, command: ['sh', '-c', 'httpd -f -p 8080 -h /work'], ports: ['8080'] };
+    const services = { plain: web, unwell: { ...web, healthcheck: { test: ['CMD', 'false'], interval: '1s', retries: 100 } } };
+    const job = await submit('compose', { COMPOSEFILE: JSON.stringify({ services }) });
+    const states = async (): Promise<Readonly<Record<string, { ready: boolean; url: string }>>> => {
+      const answer = await get(`${job}/results/endpoints`);
+      if (!answer.ok) return {};
+      const { endpoints } = (await answer.json()) as { endpoints: { service: string; ready: boolean; url: string }[] };
+      return Object.fromEntries(endpoints.map((each) => [each.service, each]));
+    };
+    let now = await states();
+    const listens = async (): Promise<boolean> => now['unwell'] !== undefined && (await get(now['unwell'].url)).status === 404;
+    for (; now['plain']?.ready !== true || !(await listens()); now = await states()) await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(now['unwell']?.ready, 'listens, and is not healthy').to.equal(false);
+    await goneIn(job, [now['plain']?.url ?? '']);
+  });
+
   it('a database with a healthcheck and a web service over it: HTTP and WebSocket, refused for another owner, gone after destruction', async () => {
     const services = {
       db: { image, command: ['sh', '-c', DATABASE], healthcheck: { test: ['CMD', 'test', '-f', '/work/up'], interval: '1s', retries: 60 } },

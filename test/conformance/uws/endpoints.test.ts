@@ -50,6 +50,7 @@ describe('what a job serves ({job}/endpoints/{service}/{port}/)', () => {
   it('is told by the result `endpoints`, while the job executes', async () => {
     const job = await serving();
     const { text } = await gateway.client.get(`${job}/results/endpoints`);
+    expect((await gateway.client.get(`${job}/results/ports`)).text, 'as the prototype called it').to.equal(text);
     expect(JSON.parse(text)).to.deep.equal({ endpoints: [{ service: 'main', port: 8080, ready: true, url: `${LIST}/${idOf(job)}/endpoints/main/8080/` }] });
   });
 
