@@ -94,6 +94,6 @@ describe('clients that VO users have, against a gateway that runs real container
     const job = await site.submit({ IMAGE: fails, PHASE: 'RUN' });
     const { code, stderr } = await run('stilts', 'tapresume', `joburl=${job}`, 'delete=never');
     expect(code).to.not.equal(0);
-    expect(stderr).to.match(/ERROR|exit code 3/);
+    expect(stderr).to.match(/TAP Execution error|exit code 3/);
   });
 });

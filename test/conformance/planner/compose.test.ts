@@ -177,8 +177,8 @@ describe('Execution Planner note §4.2: compose files', () => {
   });
 
   it('warns of what it did not look at, and of what is not acted on', async () => {
-    const answer = await ask({ services: { web: { image: WEB, restart: 'always' } } }, { colour: 'blue' });
-    expect(answer.reponseinfo?.warnings?.map(({ code, path }) => `${code} ${path}`)).to.deep.equal(['taskinfo.unknown taskinfo.colour', 'compose.warning services.web.restart']);
+    const answer = await ask({ services: { web: { image: WEB, pull_policy: 'build' } } }, { colour: 'blue' });
+    expect(answer.reponseinfo?.warnings?.map(({ code, path }) => `${code} ${path}`)).to.deep.equal(['taskinfo.unknown taskinfo.colour', 'compose.warning services.web.pull_policy']);
   });
 
   it('answers in XML and YAML too', async () => {
