@@ -32,8 +32,9 @@ describe('more is asked for than there is', () => {
       const ends = await Promise.all(
         Array.from({ length: CLIENTS }, async () => {
           const asked = await fetch(`${site.url}/accepts?tasktype=uri://docker-container&taskinfo.image=${image}`);
-          const answer = (await asked.json()) as { readonly serviceinfo: { readonly parameters: Readonly<Record<string, string>> } };
-          return site.ended(await site.submit(answer.serviceinfo.parameters));
+          const answer = (await asked.json()) as { readonly interfaces: readonly { readonly servicetype: string; readonly serviceinfo: { readonly parameters: Readonly<Record<string, string>> } }[] };
+          const offer = answer.interfaces.find(({ servicetype }) => servicetype === 'uri://docker-uws');
+          return site.ended(await site.submit(offer?.serviceinfo.parameters ?? {}));
         }),
       );
       expect(new Set(ends.map(({ phase }) => phase))).to.deep.equal(new Set(['COMPLETED']));

@@ -67,6 +67,8 @@ async function startOnce(binary: string, options: RegistryProcessOptions): Promi
   const stop = onlyOnce(async () => {
     guard.kill('SIGKILL');
     if (child.exitCode === null && child.signalCode === null) {
+      // its end is waited for, be it by nothing else that keeps this process
+      child.ref();
       child.kill('SIGKILL');
       await once(child, 'exit');
     }
