@@ -75,7 +75,7 @@ export async function loadConfig(file: string | undefined, environment: NodeJS.P
   const document = file === undefined ? {} : await readDocument(file);
   const problems = override(document, environment);
   const result = configSchema.safeParse(document);
-  problems.push(...(result.error?.issues ?? []).map(({ path, message }) => ({ path: pathOf(path), message })));
+  problems.push(...(result.error?.issues ?? []).map(({ path, message }) => ({ path: pathOf(path), message })), ...contradictions(result.data));
   if (!result.success || problems.length > 0) throw new ConfigInvalid(source, problems);
   const { policy, ...rest } = result.data;
   return freeze({
@@ -102,6 +102,13 @@ async function readDocument(file: string): Promise<Record<string, unknown>> {
   const document = inConfig(file, () => readYaml(text)) ?? {};
   if (typeof document === 'object' && !Array.isArray(document)) return document as Record<string, unknown>;
   throw new ConfigInvalid(file, [{ path: '', message: 'must be a mapping' }]);
+}
+
+/** What is right by itself, and not together. */
+function contradictions(parsed: Parsed | undefined): ConfigProblem[] {
+  if (parsed?.engine.portainer === undefined) return [];
+  const told = parsed.registries.flatMap(({ callerLogins }, i) => (callerLogins ? [i] : []));
+  return told.map((i) => ({ path: `registries[${String(i)}].callerLogins`, message: 'is not possible behind engine.portainer: Portainer hands no login on to a registry' }));
 }
 
 /** Puts the environment's values in their places. Returns what is wrong with the variables' names. */

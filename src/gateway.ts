@@ -135,7 +135,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     imageBudget: config.jobs.images,
     disk: { limit: config.engine.outputBytes, every: config.engine.outputLook },
     offer: async () => siteOffer(config, await facts.description()),
-    resolveTag: async (reference, signal) => registry.resolve(reference, await facts.platform(signal), signal),
+    resolveTag: async (reference, signal, logins) => (logins === undefined ? registry : registry.as(logins)).resolve(reference, await facts.platform(signal), signal),
   });
   const progress = new JobProgress({ store, usage, engine, clock });
   const links = new SignedLinks(await siteKey(join(config.data, 'link-key')));

@@ -2,6 +2,7 @@ import type { Agent } from 'node:http';
 import { type Duplex, Readable } from 'node:stream';
 import type { Clock, Instant } from '../clock.ts';
 import type { Image } from '../image/image.ts';
+import type { RegistryLogin } from '../image/registry-logins.ts';
 import type { Endpoint } from '../task/endpoints.ts';
 import type { PinnedTask } from '../task/task.ts';
 import type { ContainerUse } from '../task/usage.ts';
@@ -102,9 +103,9 @@ export class DockerEngine implements ContainerEngine {
     return translated('show the image', () => this.#images.has(image, signal));
   }
 
-  async ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {
+  async ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal, login?: RegistryLogin): Promise<void> {
     await this.#refuseLacking(signal);
-    await translated('show the image', () => this.#images.ensure(image, onProgress, signal));
+    await translated('show the image', () => this.#images.ensure(image, onProgress, signal, login));
   }
 
   async imageSizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {

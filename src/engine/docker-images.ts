@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Digest } from '../image/digest.ts';
 import { type Image, pinnedName } from '../image/image.ts';
+import type { RegistryLogin } from '../image/registry-logins.ts';
 import type { DockerCalls } from './docker-call.ts';
 import { parseImage, type InspectedImage } from './docker-inspect.ts';
 import { pull, type PullCredentials } from './docker-pull.ts';
@@ -34,11 +35,11 @@ export class DockerImages {
     return true;
   }
 
-  /** Present, pulled where it was not, and verified. Throws EngineRefused, EngineUnavailable, DockerStatusError. */
-  async ensure(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {
+  /** Present, pulled where it was not (as the site, unless there is a `login`), and verified. Throws EngineRefused, EngineUnavailable, DockerStatusError. */
+  async ensure(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal, login?: RegistryLogin): Promise<void> {
     let seen = await this.#inspect(image, signal);
     if (!seen) {
-      await pull(this.#calls, image, this.#credentials, onProgress, signal);
+      await pull(this.#calls, image, login ?? this.#credentials(image.reference.domain), onProgress, signal);
       seen = await this.#inspect(image, signal);
     }
     if (!seen) throw new EngineRefused('the engine does not have the image after pulling it', { temporary: true });

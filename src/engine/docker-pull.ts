@@ -1,20 +1,19 @@
 import type { Image } from '../image/image.ts';
+import type { RegistryLogin } from '../image/registry-logins.ts';
 import type { DockerCalls } from './docker-call.ts';
 import { cleaned, DockerStatusError, engineUnavailable } from './docker-errors.ts';
 import { EngineRefused } from './engine.ts';
 import type { PullProgress } from './engine.ts';
 
-/** Credentials for pulls from one registry, by its domain as references name it; undefined = anonymous. */
-export type PullCredentials = (domain: string) => { readonly username: string; readonly password: string } | undefined;
+/** The site's credentials for pulls from one registry, by its domain as references name it; undefined = anonymous. */
+export type PullCredentials = (domain: string) => RegistryLogin | undefined;
 
-/** `docker.io/library/debian@sha256:…`: the name under which the engine pulls and keeps exactly the judged manifest. */
 /**
- * Pulls the image by digest. The engine tells of a failure in a line of an answer that began with 200, which dockerode's
+ * Pulls the image by digest, as who logs in so; without a login as nobody. The engine tells of a failure in a line of an answer that began with 200, which dockerode's
  * followProgress passes over; so every line is read here. Throws EngineRefused, EngineUnavailable, or the signal's reason.
  */
-export async function pull(calls: DockerCalls, image: Image, credentials: PullCredentials, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {
+export async function pull(calls: DockerCalls, image: Image, login: RegistryLogin | undefined, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {
   const { domain, path } = image.reference;
-  const login = credentials(domain);
   const progress = new Progress();
   try {
     const response = await calls.open('POST', '/images/create', {
@@ -27,12 +26,12 @@ export async function pull(calls: DockerCalls, image: Image, credentials: PullCr
     for await (const line of lines(response)) {
       const event = parseEvent(line);
       const error = errorIn(event);
-      if (error !== undefined) throw refusedPull(error);
+      if (error !== undefined) throw refusedPull(error, login);
       if (progress.add(event)) onProgress(progress.sum());
     }
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    if (error instanceof DockerStatusError) throw refusedPull(error.message, error);
+    if (error instanceof DockerStatusError) throw refusedPull(error.message, login);
     if (error instanceof EngineRefused) throw error;
     throw engineUnavailable(error);
   }
@@ -45,9 +44,16 @@ const TEMPORARY =
 /** Some registries answer "denied" for what they do not have. */
 const ABSENT = /manifest unknown|not found|name unknown|denied|unauthorized|authentication required/i;
 
-function refusedPull(words: string, cause?: unknown): EngineRefused {
+/** Without a cause: a registry's words may hold what it was told. */
+function refusedPull(words: string, login: RegistryLogin | undefined): EngineRefused {
   const temporary = TEMPORARY.test(words) && !ABSENT.test(words);
-  return new EngineRefused(`the engine could not pull the image: ${cleaned(words)}`, { temporary, cause });
+  return new EngineRefused(`the engine could not pull the image: ${cleaned(withoutPassword(words, login))}`, { temporary });
+}
+
+function withoutPassword(words: string, login: RegistryLogin | undefined): string {
+  if (login === undefined) return words;
+  const { username, password } = login;
+  return words.replaceAll(Buffer.from(`${username}:${password}`).toString('base64'), '…').replaceAll(password, '…');
 }
 
 type Event = Readonly<Record<string, unknown>>;

@@ -2,6 +2,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type { Instant } from '../clock.ts';
 import type { Image } from '../image/image.ts';
 import type { Platform } from '../image/platform.ts';
+import type { RegistryLogin } from '../image/registry-logins.ts';
 import type { Endpoint } from '../task/endpoints.ts';
 import type { PinnedWork } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
@@ -89,9 +90,9 @@ export interface Engine {
   hasImage(image: Image, signal: AbortSignal): Promise<boolean>;
   /**
    * Makes the judged image present (pull by digest, only if it is not there already) and proves that the engine sees what
-   * was judged: id, layers, platform and configuration. Throws EngineRefused.
+   * was judged: id, layers, platform and configuration. `login`: who pulls it; absent = the site. Throws EngineRefused.
    */
-  ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void>;
+  ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal, login?: RegistryLogin): Promise<void>;
   /** Bytes on the engine's disk of the images that have a name of the form registry/path@sha256:…, by that name; layers that several have are counted for each. */
   imageSizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /** Removes the image of that name unless a container uses it. False = one does. None there = done. */

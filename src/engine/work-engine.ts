@@ -1,6 +1,7 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { Instant } from '../clock.ts';
 import type { Image } from '../image/image.ts';
+import type { RegistryLogin } from '../image/registry-logins.ts';
 import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedWork } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
@@ -30,8 +31,8 @@ export class WorkEngine implements Engine {
     return this.#containers.hasImage(image, signal);
   }
 
-  ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {
-    return this.#containers.ensureImage(image, onProgress, signal);
+  ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal, login?: RegistryLogin): Promise<void> {
+    return this.#containers.ensureImage(image, onProgress, signal, login);
   }
 
   imageSizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {

@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.ts';
 import { GatewayError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import type { Reference } from '../image/reference.ts';
+import type { RegistryLogins } from '../image/registry-logins.ts';
 import type { SecretBox } from '../job/secret-box.ts';
 import type { Logger } from '../logger.ts';
 import type { Decisions, Policy, ProjectPolicy } from '../policy/policy.ts';
@@ -61,7 +62,7 @@ export interface ExecutionParts {
   readonly disk: { readonly limit: number; readonly every: number };
   /** What the site offers to all jobs together; asked when the engine first answers. */
   readonly offer: () => Promise<Offer>;
-  readonly resolveTag: (reference: Reference, signal: AbortSignal) => Promise<Image>;
+  readonly resolveTag: (reference: Reference, signal: AbortSignal, logins?: RegistryLogins) => Promise<Image>;
   /** Absent = everybody may have jobs, as many as they like. */
   readonly admission?: Admission;
   /** Quotas of what runs; absent = none. */
@@ -89,7 +90,7 @@ export class Execution {
     const store = watched(given.store, this.watch);
     const lease = new Lease({ store, clock: given.clock, holder: randomUUID(), length: given.lease * 1000 });
     const pulls = new ImagePulls({ engine: given.engine, images: given.images, clock: given.clock, atOnce: given.pulls.atOnce, timeout: given.pulls.timeout });
-    const kinds = jobKinds(given.policy);
+    const kinds = jobKinds(given.policy, given.secrets);
     const parts = { ...given, kinds, store, lease, watch: this.watch, slots: this.slots, pulls };
     this.startup = new StartupEstimate(parts);
     const disk = new DiskWatch({ engine: given.engine, clock: given.clock, logger: given.logger, ...given.disk });

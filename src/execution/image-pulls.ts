@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { type Engine, EngineRefused, type PullProgress } from '../engine/engine.ts';
 import type { Digest } from '../image/digest.ts';
 import { type Image, pinnedName } from '../image/image.ts';
+import type { RegistryLogin } from '../image/registry-logins.ts';
 import type { PulledImages } from '../store/pulled-images.ts';
 
 export interface ImagePullsParts {
@@ -27,8 +28,11 @@ const USE_NOTED = 60_000;
 /** Told to whoever waits for a pull: how far it is, or that it has not begun. */
 export type PullListener = (news: PullProgress | 'waiting') => void;
 
-/** One pull, for everybody who wants the same bytes. */
+/** One pull, for everybody who wants the same bytes by the same right. */
 interface Flight {
+  readonly digest: Digest;
+  /** Whose: absent = the site's. */
+  readonly login: RegistryLogin | undefined;
   readonly listeners: Set<PullListener>;
   readonly controller: AbortController;
   done: Promise<void>;
@@ -39,7 +43,7 @@ interface Flight {
 /** Makes images present: one pull of each at a time, few at once, none for ever. What is present already waits for nobody. */
 export class ImagePulls {
   readonly #parts: ImagePullsParts;
-  readonly #flights = new Map<Digest, Flight>();
+  readonly #flights = new Set<Flight>();
   #turns: (() => void)[] = [];
   #running = 0;
   /** Bytes a second of the last pulls that were worth measuring. */
@@ -53,20 +57,20 @@ export class ImagePulls {
   }
 
   /**
-   * Resolves when the engine has the judged image. The pull ends when nobody waits for it any more. Throws EngineUnavailable,
-   * EngineRefused (temporary, where it took too long) and the signal's reason.
+   * Resolves when the engine has the judged image. The pull ends when nobody waits for it any more. `login`: who pulls it; absent = the
+   * site. Throws EngineUnavailable, EngineRefused (temporary, where it took too long) and the signal's reason.
    */
-  async ensure(image: Image, tell: PullListener, signal: AbortSignal): Promise<void> {
+  async ensure(image: Image, tell: PullListener, signal: AbortSignal, login?: RegistryLogin): Promise<void> {
     if (await this.#parts.engine.hasImage(image, signal)) return this.#noteUse(image);
     signal.throwIfAborted();
-    const flight = this.#flights.get(image.manifestDigest) ?? this.#begin(image);
+    const flight = [...this.#flights].find((each) => each.digest === image.manifestDigest && each.login === login) ?? this.#begin(image, login);
     flight.listeners.add(tell);
     if (flight.last !== undefined) tell(flight.last);
     try {
       await unlessAborted(flight.done, signal);
     } finally {
       flight.listeners.delete(tell);
-      if (flight.listeners.size === 0) this.#end(image.manifestDigest, flight, new EngineRefused('nobody waits for the image any more', { temporary: true }));
+      if (flight.listeners.size === 0) this.#end(flight, new EngineRefused('nobody waits for the image any more', { temporary: true }));
     }
   }
 
@@ -83,7 +87,7 @@ export class ImagePulls {
 
   /** Whether it is being pulled, or about to be. */
   holds(name: string): boolean {
-    return this.#flights.has(name.slice(name.indexOf('@') + 1) as Digest);
+    return [...this.#flights].some(({ digest }) => name.endsWith(`@${digest}`));
   }
 
   async #noteUse(image: Image): Promise<void> {
@@ -104,10 +108,10 @@ export class ImagePulls {
     return { min: Math.floor(bytes / Math.max(...this.#speeds)), max: Math.ceil((before * bytes) / Math.min(...this.#speeds)) };
   }
 
-  #begin(image: Image): Flight {
-    const flight: Flight = { listeners: new Set(), controller: new AbortController(), done: Promise.resolve(), last: undefined };
-    this.#flights.set(image.manifestDigest, flight);
-    flight.done = this.#pull(image, flight).finally(() => this.#forget(image.manifestDigest, flight));
+  #begin(image: Image, login: RegistryLogin | undefined): Flight {
+    const flight: Flight = { digest: image.manifestDigest, login, listeners: new Set(), controller: new AbortController(), done: Promise.resolve(), last: undefined };
+    this.#flights.add(flight);
+    flight.done = this.#pull(image, flight).finally(() => this.#flights.delete(flight));
     // who has left is not told how it ended
     flight.done.catch(() => undefined);
     return flight;
@@ -120,13 +124,13 @@ export class ImagePulls {
     const over = new AbortController();
     void clock.sleep(timeout * 1000, AbortSignal.any([over.signal, signal])).then(() => {
       if (over.signal.aborted || signal.aborted) return;
-      this.#end(image.manifestDigest, flight, new EngineRefused(`the engine could not pull the image within ${String(timeout)} s`, { temporary: true }));
+      this.#end(flight, new EngineRefused(`the engine could not pull the image within ${String(timeout)} s`, { temporary: true }));
     });
     try {
       signal.throwIfAborted();
       await images.pulling(pinnedName(image), clock.now());
       const begun = clock.monotonic();
-      await engine.ensureImage(image, (progress) => this.#tell(flight, progress), signal);
+      await engine.ensureImage(image, (progress) => this.#tell(flight, progress), signal, flight.login);
       this.#measured(image.size, clock.monotonic() - begun);
     } finally {
       over.abort();
@@ -162,13 +166,9 @@ export class ImagePulls {
   }
 
   /** Nobody joins a pull that is being given up. */
-  #end(digest: Digest, flight: Flight, reason: Error): void {
-    this.#forget(digest, flight);
+  #end(flight: Flight, reason: Error): void {
+    this.#flights.delete(flight);
     flight.controller.abort(reason);
-  }
-
-  #forget(digest: Digest, flight: Flight): void {
-    if (this.#flights.get(digest) === flight) this.#flights.delete(digest);
   }
 }
 

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Caller } from '../caller.ts';
+import type { RegistryLogins } from '../image/registry-logins.ts';
 import type { Job, JobListName } from '../job/job.ts';
+import type { SecretBox } from '../job/secret-box.ts';
+import { withLogins } from '../job/secrets.ts';
 import type { Door, Policy, ProjectPolicy } from '../policy/policy.ts';
 import type { ProjectReason, Reason } from '../policy/verdict.ts';
 import { parseComposeParameters } from '../task/compose-parameters.ts';
 import { type GivenParameter, parseContainerParameters } from '../task/container-parameters.ts';
 import type { Decision } from '../task/decision.ts';
 import { type PinnedProject, type PinnedWork, projectJobId } from '../task/project.ts';
+import { parseLogins } from '../task/secret-parameters.ts';
 import type { PinnedTask, Task } from '../task/task.ts';
 
 /** The judge's answer to what a job would run. */
@@ -24,18 +28,21 @@ export interface JobKind {
   newId(): string;
   /** What would run by these parameters; undefined while the needed one is missing. Throws BadParameter, BadReference. */
   question(parameters: readonly GivenParameter[]): Question | undefined;
-  /** What was judged for a job, as a question again: by digests, so that the answer is about the same bytes. */
+  /**
+   * What was judged for a job, as a question again: by digests, so that the answer is about the same bytes. Throws BadParameter where
+   * the caller's logins can no longer be read.
+   */
   again(job: Job): Question;
 }
 
 export type JobKinds = Readonly<Record<JobListName, JobKind>>;
 
-/** The kinds of all job lists. */
-export function jobKinds(policy: Policy & ProjectPolicy): JobKinds {
-  return { docker: containerKind(policy), compose: projectKind(policy) };
+/** The kinds of all job lists. `secrets` opens what logins jobs have. */
+export function jobKinds(policy: Policy & ProjectPolicy, secrets: SecretBox): JobKinds {
+  return { docker: containerKind(policy, secrets), compose: projectKind(policy, secrets) };
 }
 
-function containerKind(policy: Policy): JobKind {
+function containerKind(policy: Policy, secrets: SecretBox): JobKind {
   const ask = (task: Task): Question => (caller, signal, door) => policy.evaluate(task, caller, signal, door);
   return {
     needs: 'IMAGE',
@@ -44,14 +51,14 @@ function containerKind(policy: Policy): JobKind {
       const task = parseContainerParameters(parameters);
       return task && ask(task);
     },
-    again: ({ task }) => {
-      if (task?.type !== 'container') throw new Error('the job runs no single container');
-      return ask(asAsked(task));
+    again: (job) => {
+      if (job.task?.type !== 'container') throw new Error('the job runs no single container');
+      return ask(asAsked(job.task, parseLogins(withLogins(job, secrets))));
     },
   };
 }
 
-function projectKind(policy: ProjectPolicy): JobKind {
+function projectKind(policy: ProjectPolicy, secrets: SecretBox): JobKind {
   const ask = (parameters: readonly GivenParameter[], project?: PinnedProject): Question | undefined => {
     const task = parseComposeParameters(parameters);
     if (task === undefined) return undefined;
@@ -65,8 +72,8 @@ function projectKind(policy: ProjectPolicy): JobKind {
     needs: 'COMPOSEFILE',
     newId: () => projectJobId(randomUUID()),
     question: (parameters) => ask(parameters),
-    again: ({ parameters, task }) => {
-      const question = task?.type === 'project' ? ask(parameters, task) : undefined;
+    again: (job) => {
+      const question = job.task?.type === 'project' ? ask(withLogins(job, secrets), job.task) : undefined;
       if (question === undefined) throw new Error('the job runs no project');
       return question;
     },
@@ -85,7 +92,7 @@ function placed({ line, ...reason }: ProjectReason): Reason {
 }
 
 /** A judged container task as a question again. */
-function asAsked(task: PinnedTask): Task {
+function asAsked(task: PinnedTask, logins: RegistryLogins | undefined): Task {
   const { reference: { domain, path, tag }, indexDigest, manifestDigest } = task.image;
   return {
     type: 'container',
@@ -95,5 +102,6 @@ function asAsked(task: PinnedTask): Task {
     ...(task.ports === undefined ? {} : { ports: task.ports }),
     ...task.resources,
     ...(task.relaxed?.gpus === undefined ? {} : { gpus: task.relaxed.gpus }),
+    ...(logins === undefined ? {} : { logins }),
   };
 }

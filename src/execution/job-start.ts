@@ -4,11 +4,13 @@ import { GatewayError } from '../errors.ts';
 import type { Digest } from '../image/digest.ts';
 import type { Image } from '../image/image.ts';
 import type { Reference } from '../image/reference.ts';
+import type { RegistryLogins } from '../image/registry-logins.ts';
 import type { Job, JobError, JobInfo } from '../job/job.ts';
 import type { SecretBox } from '../job/secret-box.ts';
-import { openSecrets } from '../job/secrets.ts';
+import { openSecrets, withLogins } from '../job/secrets.ts';
 import type { JobStore } from '../store/job-store.ts';
 import { haveSameImages, imagesOf, type PinnedWork } from '../task/project.ts';
+import { parseLogins } from '../task/secret-parameters.ts';
 import type { Closure } from './closure.ts';
 import type { ImagePulls, PullListener } from './image-pulls.ts';
 import type { Guard } from './job-guard.ts';
@@ -29,7 +31,7 @@ export interface JobStartParts {
   readonly closed: () => Closure | undefined;
   readonly secrets: SecretBox;
   /** The image that a tag names at present; to tell of tags that have moved. */
-  readonly resolveTag: (reference: Reference, signal: AbortSignal) => Promise<Image>;
+  readonly resolveTag: (reference: Reference, signal: AbortSignal, logins?: RegistryLogins) => Promise<Image>;
 }
 
 /** A job whose container has been started. */
@@ -85,7 +87,8 @@ export class JobStart {
     const { task, decision } = verdict;
     // an index holds images for several platforms, and the engine may have become another one's
     if (!haveSameImages(task, job.task)) return { refused: { type: 'fatal', message: OTHER_PLATFORM }, decision };
-    const [tag] = await Promise.all([this.#tagNow(task, signal), this.#pull(job, imagesOf(task), signal)]);
+    const logins = parseLogins(withLogins(job, this.#parts.secrets));
+    const [tag] = await Promise.all([this.#tagNow(task, logins, signal), this.#pull(job, imagesOf(task), logins, signal)]);
     await mayGoOn(guard);
     this.#mustBeOpen();
     const secrets = openSecrets(job, this.#parts.secrets);
@@ -119,22 +122,22 @@ export class JobStart {
   }
 
   /** The digest that the tag names now, if it is another than the one that was judged; undefined also when nobody can say. */
-  async #tagNow(task: PinnedWork, signal: AbortSignal): Promise<Digest | undefined> {
+  async #tagNow(task: PinnedWork, logins: RegistryLogins | undefined, signal: AbortSignal): Promise<Digest | undefined> {
     if (task.type === 'project') return undefined;
     const { image } = task;
     const { domain, path, tag } = image.reference;
     if (tag === undefined) return undefined;
     try {
-      const now = await this.#parts.resolveTag({ domain, path, tag }, AbortSignal.any([signal, AbortSignal.timeout(TAG_DEADLINE)]));
+      const now = await this.#parts.resolveTag({ domain, path, tag }, AbortSignal.any([signal, AbortSignal.timeout(TAG_DEADLINE)]), logins);
       return now.manifestDigest === image.manifestDigest ? undefined : now.manifestDigest;
     } catch {
       return undefined;
     }
   }
 
-  async #pull(job: Job, images: readonly Image[], signal: AbortSignal): Promise<void> {
+  async #pull(job: Job, images: readonly Image[], logins: RegistryLogins | undefined, signal: AbortSignal): Promise<void> {
     const listener = this.#progress(job, images.length, signal);
-    await Promise.all(images.map((image) => this.#parts.pulls.ensure(image, listener(image), signal)));
+    await Promise.all(images.map((image) => this.#parts.pulls.ensure(image, listener(image), signal, logins?.of(image.reference.domain))));
   }
 
   /** Tells of all pulls of a job together. */

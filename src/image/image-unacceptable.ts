@@ -2,7 +2,8 @@
 export const UNACCEPTABLE = {
   'registry.not-allowed': 'The registry is not one that this site asks',
   'image.not-found': 'The registry has no such image',
-  'image.denied': 'The registry does not let this site read the image',
+  'image.denied': 'The registry does not let this site, or the login that was given, read the image',
+  'registry.login': 'The site takes no logins of callers for this registry',
   'image.platform': 'The image is not for the platform of this site',
   'image.malformed': 'A document is not JSON, or lacks what it must have',
   'image.duplicate-key': 'A document names a key twice in one object: readers differ in which one they believe',

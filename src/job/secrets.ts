@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts';
-import { type GivenParameter, isSecretName, secretFileOf } from '../task/container-parameters.ts';
+import type { GivenParameter } from '../task/container-parameters.ts';
+import { isLogin, isSecretFile, isSecretName, secretFileOf } from '../task/secret-parameters.ts';
 import type { Job, Parameter } from './job.ts';
 import type { SecretBox } from './secret-box.ts';
 
@@ -20,10 +21,24 @@ export function withoutSealed(parameters: readonly Parameter[]): readonly Parame
 export function openSecrets({ id, parameters }: Pick<Job, 'id' | 'parameters'>, box: SecretBox): ReadonlyMap<string, string> {
   const secrets = new Map<string, string>();
   for (const { name, sealed } of parameters) {
-    if (!isSecretName(name)) continue;
+    if (!isSecretFile(name)) continue;
     const value = sealed === undefined ? undefined : box.open(id, name, sealed);
     if (value === undefined) throw new GatewayError('Internal', `${name} can no longer be read`);
     secrets.set(secretFileOf(name), value);
   }
   return secrets;
+}
+
+/**
+ * Parameters as the judge needs them: with the logins for registries, and without any other secret. Throws BadParameter where a login
+ * cannot be read: the site has lost its key, and the job has to be told again.
+ */
+export function withLogins({ id, parameters }: Pick<Job, 'id' | 'parameters'>, box: SecretBox): readonly GivenParameter[] {
+  return parameters.map((parameter) => {
+    const { name, sealed } = parameter;
+    if (!isLogin(name)) return parameter;
+    const value = sealed === undefined ? undefined : box.open(id, name, sealed);
+    if (value === undefined) throw new GatewayError('BadParameter', `${name} can no longer be read; give it again`, { path: name });
+    return { name, value };
+  });
 }

@@ -8,6 +8,7 @@ import { FieldTree } from './field-tree.ts';
 import { FORM, isDocumentType, MULTIPART } from './question-types.ts';
 import { peekField, peekTasktype } from './peek-tasktype.ts';
 import { MAX_TYPE } from './planner-config.ts';
+import { refuseInUrl } from './asked-logins.ts';
 import { type Branch, type Details, EMPTY, isBranch, type Question, UploadedDocument, type Value, type Warning } from './question.ts';
 
 /** Parameters that say how to answer, not what is asked; names in upper case. */
@@ -41,7 +42,9 @@ export async function readQuestion(request: IncomingMessage, options: ReadOption
     const tasktype = await readInto(tree, request, options);
     if (tasktype !== undefined) return unserved(tasktype);
   }
-  addFields(tree, decodeQuery(url).filter(({ name }) => !CONTROLS.has(name.toUpperCase())));
+  const query = decodeQuery(url);
+  refuseInUrl(query);
+  addFields(tree, query.filter(({ name }) => !CONTROLS.has(name.toUpperCase())));
   return questionOf(tree.root, options);
 }
 

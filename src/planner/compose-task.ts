@@ -2,6 +2,7 @@ import { GatewayError } from '../errors.ts';
 import { composeParameterName, type ComposeTask, parseComposeParameters } from '../task/compose-parameters.ts';
 import type { GivenParameter } from '../task/container-parameters.ts';
 import { type Branch, isBranch, UploadedDocument, type Value, type Warning } from './question.ts';
+import { LOGINS, readLogins } from './asked-logins.ts';
 import { pairsOf, textOf } from './value-readers.ts';
 
 /** The members of taskinfo that say what compose file to run. */
@@ -15,7 +16,7 @@ export interface ComposeMembers {
 
 /**
  * Reads `composefile` (the document itself: as an uploaded part, as text, or as members of the question; or the URL where it is),
- * `variables` (by name, or a list of NAME=value) and `service`. What else is there is told as a warning. Throws BadParameter.
+ * `variables` (by name, or a list of NAME=value), `service` and `registries` (logins of the caller's own). What else is there is told as a warning. Throws BadParameter.
  */
 export function readComposeMembers(taskinfo: Branch): ComposeMembers {
   const parameters: GivenParameter[] = [];
@@ -30,6 +31,7 @@ export function readComposeMembers(taskinfo: Branch): ComposeMembers {
     } else if (name === 'variables') {
       parameters.push(...[...pairsOf(value, path)].map(([variable, text]) => ({ name: variableName(variable, path), value: text })));
     } else if (name === 'service') parameters.push({ name: 'SERVICE', value: textOf(value, path) });
+    else if (name === LOGINS) parameters.push(...readLogins(value));
     else if (name !== 'data') warnings.push({ code: 'taskinfo.unknown', path: path.slice(0, 100), text: 'a compose file has no such member beside it; it was not looked at' });
   }
   const task = parseComposeParameters(parameters);

@@ -120,7 +120,7 @@ export class ContainerPlatform implements Platform {
     const granted = { ...resources, ...(relaxed?.gpus === undefined ? {} : { gpus: relaxed.gpus }) };
     const offer = this.#offer(servicetype, parameters, granted, context, late.startup);
     // What a rule relaxes it relaxes for containers that are run as such.
-    const wrapped = this.#parts.wrap === undefined || relaxed !== undefined ? undefined : await wrapContainer(verdict.task, this.#parts.wrap, caller, signal);
+    const wrapped = this.#parts.wrap === undefined || relaxed !== undefined ? undefined : await wrapContainer(verdict.task, task.logins, this.#parts.wrap, caller, signal);
     const interfaces = [offer, ...(wrapped === undefined ? [] : this.#wrapped(servicetype, wrapped, resources, context, late.startup))];
     return { word: 'YES', interfaces, decision, warnings };
   }

@@ -5,6 +5,7 @@ import { parseJsonBody } from '../http/json-body.ts';
 import { VIA_HEADER } from './forwarding.ts';
 import type { Answer, Info, NoReason, Platform, ServiceInterface } from './offer.ts';
 import type { PeerConfig } from './planner-config.ts';
+import { withoutLogins } from './asked-logins.ts';
 import { type Branch, type Details, UploadedDocument, type Warning } from './question.ts';
 
 /** Sends a question in JSON to a peer; resolves with the text of a 200. Throws where there is none within the time (seconds). */
@@ -89,7 +90,7 @@ export class PeerPlatform implements Platform {
 }
 
 function questionText(tasktype: string, { taskinfo, resources }: Details): string {
-  const question: { readonly [member: string]: string | Branch } = { tasktype, taskinfo, resources };
+  const question: { readonly [member: string]: string | Branch } = { tasktype, taskinfo: withoutLogins(taskinfo), resources };
   return JSON.stringify(question, (_, value: unknown) => (value instanceof UploadedDocument ? value.text : value));
 }
 

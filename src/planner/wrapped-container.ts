@@ -1,6 +1,7 @@
 import { dump } from 'js-yaml';
 import type { Caller } from '../caller.ts';
 import { formatReference } from '../image/reference.ts';
+import type { RegistryLogins } from '../image/registry-logins.ts';
 import type { ProjectPolicy } from '../policy/policy.ts';
 import { formatComposeParameters } from '../task/compose-parameters.ts';
 import type { GivenParameter } from '../task/container-parameters.ts';
@@ -18,8 +19,8 @@ export interface WrapParts {
  * The parameters of the compose job that runs this container, for clients that only know compose; undefined where the file would not
  * be taken. Throws as ProjectPolicy.evaluateProject.
  */
-export async function wrapContainer(task: PinnedTask, { policy }: WrapParts, caller: Caller, signal: AbortSignal): Promise<readonly GivenParameter[] | undefined> {
-  const wrapped = { type: 'compose' as const, file: composeFileOf(task), variables: new Map<string, string>() };
+export async function wrapContainer(task: PinnedTask, logins: RegistryLogins | undefined, { policy }: WrapParts, caller: Caller, signal: AbortSignal): Promise<readonly GivenParameter[] | undefined> {
+  const wrapped = { type: 'compose' as const, file: composeFileOf(task), variables: new Map<string, string>(), ...(logins === undefined ? {} : { logins }) };
   const { accepted } = await policy.evaluateProject(wrapped, caller, signal);
   return accepted ? formatComposeParameters(wrapped) : undefined;
 }

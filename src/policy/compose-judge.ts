@@ -5,7 +5,7 @@ import { readCompose, type ReadCompose } from '../compose/read-compose.ts';
 import { memberAt } from '../compose/reading.ts';
 import { isTemporary } from '../errors.ts';
 import type { Platform } from '../image/platform.ts';
-import type { PinnedProject } from '../task/project.ts';
+import { imagesOf, type PinnedProject } from '../task/project.ts';
 import type { PinnedTask } from '../task/task.ts';
 import { judgeKeys } from './compose-key-judge.ts';
 import type { ComposeKnobs } from './compose-knobs.ts';
@@ -70,7 +70,14 @@ export async function judgeFile(question: ProjectQuestion, bench: ComposeBench, 
   const reasons = [...verdicts.values()].flatMap((verdict) => verdict.reasons);
   const warnings = [...[...keys.warnings, ...findings.warnings, ...unused].map(warningReason), ...[...verdicts.values()].flatMap((verdict) => verdict.warnings)];
   if (problems.length + reasons.length > 0) return { read, problems, reasons, warnings, verdicts };
-  return { read, problems, reasons, warnings, verdicts, project: pinProject(read.file, tasks, bench.knobs, mainServices(read.file, question.service)) };
+  const project = pinProject(read.file, tasks, bench.knobs, mainServices(read.file, question.service));
+  return { read, problems, reasons, warnings: [...warnings, ...unusedLogins(question, project)], verdicts, project };
+}
+
+function unusedLogins({ logins }: ProjectQuestion, project: PinnedProject): readonly ProjectReason[] {
+  const used = new Set(imagesOf(project).map(({ reference }) => reference.domain));
+  const unused = (logins?.domains ?? []).filter((domain) => !used.has(domain));
+  return unused.map((domain) => warningReason({ path: [], line: 0, text: `no image of the file is from ${domain}, for which a login was given` }));
 }
 
 /** Every rule that needs nothing but the file. */
@@ -105,7 +112,7 @@ async function judgeImages(
 ): Promise<ReadonlyMap<string, ServiceVerdict>> {
   const judged = file.services.map(async (service): Promise<[string, ServiceVerdict]> => {
     const share = shares.get(service.name) ?? bench.site.resources;
-    return [service.name, await judgeService(service, { share, pin: question.pins?.get(service.name), serves: bench.site.endpoints === true }, bench.judge, caller, signal)];
+    return [service.name, await judgeService(service, { share, pin: question.pins?.get(service.name), serves: bench.site.endpoints === true, logins: question.logins }, bench.judge, caller, signal)];
   });
   const settled = await Promise.allSettled(judged);
   const verdicts = new Map(settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])));

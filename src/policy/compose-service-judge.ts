@@ -6,6 +6,7 @@ import { GatewayError } from '../errors.ts';
 import type { Digest } from '../image/digest.ts';
 import { quoted } from '../image/quoted.ts';
 import { parseReference, type Reference } from '../image/reference.ts';
+import type { RegistryLogins } from '../image/registry-logins.ts';
 import { MOST_PORTS } from '../task/endpoints.ts';
 import type { Task, Resources } from '../task/task.ts';
 import { type Asked, askedOf } from './compose-resource-rules.ts';
@@ -29,6 +30,8 @@ export interface ServiceGiven {
   readonly pin?: Digest | undefined;
   /** Whether ports of services can be reached here, where the rule lets them. */
   readonly serves: boolean;
+  /** The caller's own; absent = the site's. */
+  readonly logins?: RegistryLogins | undefined;
 }
 
 /**
@@ -36,7 +39,7 @@ export interface ServiceGiven {
  * what it gets; where it did not ask for that much itself, the rule may give less. Ports that the rule does not let serve are for the
  * other services only. Throws as Policy.evaluate.
  */
-export async function judgeService(service: ComposeService, { share, pin, serves }: ServiceGiven, judge: JudgeTask, caller: Caller, signal: AbortSignal): Promise<ServiceVerdict> {
+export async function judgeService(service: ComposeService, { share, pin, serves, logins }: ServiceGiven, judge: JudgeTask, caller: Caller, signal: AbortSignal): Promise<ServiceVerdict> {
   const parsed = referenceOf(service, pin);
   if (parsed === undefined) return { reasons: [], warnings: [] };
   if ('code' in parsed) return { reasons: [parsed], warnings: [] };
@@ -47,6 +50,7 @@ export async function judgeService(service: ComposeService, { share, pin, serves
     ...(service.entrypoint === undefined ? {} : { entrypoint: service.entrypoint.value }),
     env: Object.fromEntries([...service.environment].map(([name, said]) => [name, said.value ?? ''])),
     ...share,
+    ...(logins === undefined ? {} : { logins }),
   };
   const ports = serves ? tcpPorts(service) : [];
   let task: Task = ports.length === 0 ? plain : { ...plain, ports };

@@ -14,10 +14,16 @@ import type { Registry } from '../registry/registry.ts';
 
 export interface ImageJudgeParts {
   readonly policy: CompiledPolicy;
-  readonly registry: Registry;
   readonly clock: Clock;
   readonly catalogue: BaseCatalogue;
   readonly verifier: ExternalVerifier;
+}
+
+/** With what an image is judged. */
+export interface Bench {
+  /** As who asks reads it. */
+  readonly registry: Registry;
+  readonly platform: Platform;
 }
 
 /** What a rule says of an image's documents, whoever asks and whatever else the task is. */
@@ -48,20 +54,20 @@ export class ImageJudge {
   }
 
   /** Every check of the rule that needs nothing but the image. Throws what keeps a base or a required signature from being read. */
-  async judge(image: Image, rule: Rule, platform: Platform, signal: AbortSignal): Promise<ImageJudgement> {
+  async judge(image: Image, rule: Rule, bench: Bench, signal: AbortSignal): Promise<ImageJudgement> {
     const { clock, catalogue } = this.#parts;
     const key = `${rule.name} ${image.reference.domain}/${image.reference.path} ${image.indexDigest ?? ''} ${image.manifestDigest}`;
     const known = this.#remembered.get(key);
     if (known !== undefined && known.revision === catalogue.revision && clock.now() < known.until) return known.judgement;
-    const judgement = await this.#judge(image, rule, platform, signal);
+    const judgement = await this.#judge(image, rule, bench, signal);
     const clean = judgement.checks.every(({ refusals, warnings }) => refusals.length + warnings.length === 0);
     const until = clock.now() + (clean ? YES_LIFETIME : NO_LIFETIME);
     this.#remembered.set(key, { judgement, until, revision: catalogue.revision });
     return judgement;
   }
 
-  async #judge(image: Image, rule: Rule, platform: Platform, signal: AbortSignal): Promise<ImageJudgement> {
-    const { policy, registry, clock, catalogue, verifier } = this.#parts;
+  async #judge(image: Image, rule: Rule, { registry, platform }: Bench, signal: AbortSignal): Promise<ImageJudgement> {
+    const { policy, clock, catalogue, verifier } = this.#parts;
     const now = clock.now();
     const checks: Check[] = [];
     let base: FoundBase | undefined;

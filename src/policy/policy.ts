@@ -1,5 +1,6 @@
 import type { Caller } from '../caller.ts';
 import type { Digest } from '../image/digest.ts';
+import type { RegistryLogins } from '../image/registry-logins.ts';
 import type { EarlierDecision } from '../task/decision.ts';
 import type { Task } from '../task/task.ts';
 import type { ProjectVerdict, Reason, Verdict } from './verdict.ts';
@@ -35,6 +36,8 @@ export interface ProjectQuestion {
   readonly service?: string;
   /** Manifests that were judged before, by service: then it is these that are judged again, and not what a tag names now. */
   readonly pins?: ReadonlyMap<string, Digest>;
+  /** The caller's own, for registries of its images. */
+  readonly logins?: RegistryLogins;
 }
 
 /** The judge of compose files: may all of this run here? */

@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Caller } from '../caller.ts';
 import { isTemporary } from '../errors.ts';
 import type { Image } from '../image/image.ts';
-import type { Platform } from '../image/platform.ts';
 import { formatReference, type Reference } from '../image/reference.ts';
-import { ImageUnacceptable } from '../registry/registry.ts';
+import { ImageUnacceptable, type Registry } from '../registry/registry.ts';
 import type { Decision } from '../task/decision.ts';
 import { relaxationLines, relaxationsFor } from '../task/relaxations.ts';
 import type { PinnedTask, Task } from '../task/task.ts';
@@ -14,7 +13,7 @@ import type { PlatformProvider } from './base-catalogue.ts';
 import { revokedByName } from './base-rules.ts';
 import { commandFindings, userFor } from './configuration-rules.ts';
 import { requestEnvironment } from './environment-rules.ts';
-import { ImageJudge, type ImageJudgement, type ImageJudgeParts } from './image-judge.ts';
+import { type Bench, ImageJudge, type ImageJudgement, type ImageJudgeParts } from './image-judge.ts';
 import { type Check, checked, type Judgement } from './judgement.ts';
 import { isFor, matchName, type NameMatch } from './name-rules.ts';
 import type { Door, Policy } from './policy.ts';
@@ -25,6 +24,7 @@ import type { TagsSeen } from './tags-seen.ts';
 import type { Finding, Reason, Verdict } from './verdict.ts';
 
 export interface TaskPolicyParts extends ImageJudgeParts {
+  readonly registry: Registry;
   readonly platform: PlatformProvider;
   readonly site: SiteDefaults;
   readonly audit: AuditLog;
@@ -77,7 +77,8 @@ export class TaskPolicy implements Policy {
   }
 
   async #examine(task: Task, name: NameMatch, rule: Rule, signal: AbortSignal): Promise<Findings> {
-    const { site, policy, platform, registry } = this.#parts;
+    const { site, policy, platform } = this.#parts;
+    const registry = task.logins === undefined ? this.#parts.registry : this.#parts.registry.as(task.logins);
     const found: Findings = { checks: [checked('request', [...resourceFindings(task, rule, site), ...portFindings(task, rule, site), ...requestEnvironment(task.env, rule.config.environment)])] };
     const revoked = revokedByName(task.image.digest, policy.revoked);
     if (revoked.length > 0) {
@@ -87,7 +88,7 @@ export class TaskPolicy implements Policy {
     try {
       const here = await platform(signal);
       found.image = await registry.resolve(task.image, here, signal);
-      await this.#examineImage(task, name, rule, found, found.image, here, signal);
+      await this.#examineImage(task, name, rule, found, found.image, { registry, platform: here }, signal);
     } catch (error) {
       if (error instanceof ImageUnacceptable) found.checks.push(checked('registry', [{ code: error.code, path: 'image', text: error.message }]));
       // A no is certain already, and does not become less so by an outage.
@@ -96,21 +97,21 @@ export class TaskPolicy implements Policy {
     return found;
   }
 
-  async #examineImage(task: Task, name: NameMatch, rule: Rule, found: Findings, image: Image, platform: Platform, signal: AbortSignal): Promise<void> {
+  async #examineImage(task: Task, name: NameMatch, rule: Rule, found: Findings, image: Image, bench: Bench, signal: AbortSignal): Promise<void> {
     this.#parts.tags.remember(image);
-    if (name.tagClaimed) found.checks.push(checked('tag', await this.#tagFindings(task.image, image, rule, platform, signal)));
-    found.judged = await this.#images.judge(image, rule, platform, signal);
+    if (name.tagClaimed) found.checks.push(checked('tag', await this.#tagFindings(task.image, image, rule, bench, signal)));
+    found.judged = await this.#images.judge(image, rule, bench, signal);
     found.checks.push(...found.judged.checks);
     found.checks.push(checked('command', commandFindings(image, task, rule, found.judged.base?.sighting)));
   }
 
   /** The rule is for certain tags: whether this one names the digest, now or when it was judged before. */
-  async #tagFindings(reference: Reference, image: Image, rule: Rule, platform: Platform, signal: AbortSignal): Promise<readonly Finding[]> {
+  async #tagFindings(reference: Reference, image: Image, rule: Rule, { registry, platform }: Bench, signal: AbortSignal): Promise<readonly Finding[]> {
     if (this.#parts.tags.has(reference)) return [];
     const { domain, path, tag } = reference;
     try {
       // By way of the index, for the digest may be that of this platform's manifest alone.
-      const now = await this.#parts.registry.resolve({ domain, path, ...(tag === undefined ? {} : { tag }) }, platform, signal);
+      const now = await registry.resolve({ domain, path, ...(tag === undefined ? {} : { tag }) }, platform, signal);
       this.#parts.tags.remember(now);
       if (now.manifestDigest === image.manifestDigest) return [];
     } catch (error) {

@@ -60,7 +60,7 @@ export class BearerTokens {
     if (kept !== undefined && kept.value !== stale && this.#clock.now() < kept.renewAt) return kept.value;
     return this.#flights.run(key, signal, async (shared) => {
       const asked = this.#clock.now();
-      const { value, life } = parseAnswer(await this.#ask(from, repository, credentials, shared), credentials !== undefined);
+      const { value, life } = parseAnswer(await this.#ask(from, repository, credentials, shared), isOfSite(credentials));
       if (this.#tokens.size >= MAX_TOKENS) this.#tokens.clear();
       this.#tokens.set(key, { value, renewAt: asked + life * 1000 * RENEWED_AT });
       return value;
@@ -82,10 +82,15 @@ export class BearerTokens {
   }
 }
 
-function parseAnswer(response: UntrustedResponse, asSomebody: boolean): { value: string; life: number } {
+/** Whether the site has said who it is: a caller's wrong login is a verdict on what the caller asks for. */
+function isOfSite(credentials: Credentials | undefined): boolean {
+  return credentials !== undefined && !(credentials.kind === 'basic' && credentials.callers === true);
+}
+
+function parseAnswer(response: UntrustedResponse, asSite: boolean): { value: string; life: number } {
   const { host } = new URL(response.url);
   // Wrong credentials are the site's fault, and no verdict on the image.
-  if (response.status === 401 && asSomebody) throw new GatewayError('RegistryUnavailable', `the token service ${host} does not accept the credentials of this gateway`);
+  if (response.status === 401 && asSite) throw new GatewayError('RegistryUnavailable', `the token service ${host} does not accept the credentials of this gateway`);
   if ([400, 401, 403, 404].includes(response.status)) throw new TokenRefused(`the token service ${host} refuses`);
   if (response.status !== 200) {
     const retry = response.headers['retry-after'];

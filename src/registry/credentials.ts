@@ -6,7 +6,8 @@ import type { ConnectionEntry } from './registry-config.ts';
 
 /** What a registry's token service, or the registry itself, is told. */
 export type Credentials =
-  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
+  /** `callers`: not the site's, but of who asks. */
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string; readonly callers?: true }
   /** To be changed for an access token (OAuth 2 refresh token). */
   | { readonly kind: 'identity-token'; readonly token: string }
   /** To be used as it is. */

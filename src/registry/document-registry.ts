@@ -10,8 +10,10 @@ import type { Image } from '../image/image.ts';
 import { checkImageManifest, MAX_CONFIG, parseManifest, type Descriptor, type Manifest } from '../image/manifest.ts';
 import { normalisePlatform, type Platform } from '../image/platform.ts';
 import type { Reference } from '../image/reference.ts';
+import type { RegistryLogins } from '../image/registry-logins.ts';
 import type { CachingRegistry } from './caching-registry.ts';
 import { notAllowed } from './http-registry.ts';
+import { LoginRegistry, type OpenRegistry } from './login-registry.ts';
 import type { Registry, SignatureDocument } from './registry.ts';
 import { readSignatures } from './signature-documents.ts';
 
@@ -27,19 +29,29 @@ interface Found {
 /** Images whose documents have been read and checked, kept by digest: they cannot change. */
 const KEPT_IMAGES = 1000;
 
+export interface DocumentRegistryOptions {
+  /** Names of the registries that may be asked. */
+  readonly allowed: ReadonlySet<string>;
+  /** Milliseconds for one question. */
+  readonly deadline: number;
+  /** For callers with logins of their own. */
+  readonly open: OpenRegistry;
+}
+
 /** Puts documents together to images: reference -> index -> manifest -> configuration, each checked against the one before. */
 export class DocumentRegistry implements Registry {
   readonly #documents: CachingRegistry;
   readonly #allowed: ReadonlySet<string>;
   readonly #deadline: number;
+  readonly #open: OpenRegistry;
   readonly #clock: Clock;
   readonly #images = new LRUCache<string, Omit<Image, 'reference'>>({ max: KEPT_IMAGES });
 
-  /** `allowed`: names of the registries that may be asked; `deadline` for one question, in milliseconds. */
-  constructor(documents: CachingRegistry, allowed: ReadonlySet<string>, deadline: number, clock: Clock) {
+  constructor(documents: CachingRegistry, { allowed, deadline, open }: DocumentRegistryOptions, clock: Clock) {
     this.#documents = documents;
     this.#allowed = allowed;
     this.#deadline = deadline;
+    this.#open = open;
     this.#clock = clock;
   }
 
@@ -92,6 +104,10 @@ export class DocumentRegistry implements Registry {
 
   async signatures(reference: Reference, digest: Digest, signal: AbortSignal): Promise<readonly SignatureDocument[]> {
     return this.#ask(reference, signal, (bounded) => readSignatures(this.#documents, reference, digest, bounded));
+  }
+
+  as(logins: RegistryLogins): Registry {
+    return new LoginRegistry(this, logins, this.#open);
   }
 
   async #find(reference: Reference, asked: Digest, platform: Platform, signal: AbortSignal): Promise<Found> {

@@ -34,6 +34,7 @@ const connection = {
 const registry = z.strictObject({
   host: host.meta({ description: 'As in references: ghcr.io, localhost:5000. docker.io is Docker Hub by all its names.' }),
   ...connection,
+  callerLogins: z.boolean().default(false).meta({ description: 'Callers may give logins of their own for it, as REGISTRY.<HOST>. Whoever may ask can then try passwords there, from the address of this gateway.' }),
   mirror: z.strictObject({ host, ...connection }).optional().meta({ description: 'Where content is fetched from by digest; the registry itself is asked for what a tag names, and when the mirror fails.' }),
 });
 
@@ -64,7 +65,7 @@ export const registryClientSchema = z
 /** One registry that may be asked. */
 export type RegistryEntry = z.output<typeof registriesSchema>[number];
 /** How to speak with one host: a registry's own, or its mirror's. */
-export type ConnectionEntry = Omit<RegistryEntry, 'mirror'>;
+export type ConnectionEntry = Omit<RegistryEntry, 'mirror' | 'callerLogins'>;
 export type RegistryClientOptions = z.output<typeof registryClientSchema>;
 
 /** The same registries with every file's path absolute, relative ones being relative to `directory`. */

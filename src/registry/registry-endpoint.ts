@@ -19,6 +19,10 @@ export interface EndpointOptions {
   /** Hosts that may issue its tokens. */
   readonly realms: ReadonlySet<string>;
   readonly credentials: CredentialSource;
+  /** Who asks, in the words of a refusal: `this site`. */
+  readonly reader: string;
+  /** What helps who is refused; empty = nothing does here. */
+  readonly advice: string;
   /** Milliseconds for one exchange. */
   readonly deadline: number;
 }
@@ -140,7 +144,8 @@ export class RegistryEndpoint {
   }
 
   #denied(request: EndpointRequest): ImageUnacceptable {
-    return new ImageUnacceptable('image.denied', `the registry ${this.#options.name} does not let this site read ${quoted(request.repository)}, or has no such repository`);
+    const { name, reader, advice } = this.#options;
+    return new ImageUnacceptable('image.denied', `the registry ${name} does not let ${reader} read ${quoted(request.repository)}, or has no such repository${advice}`);
   }
 
   #busy(response: UntrustedResponse): GatewayError {

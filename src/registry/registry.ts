@@ -2,6 +2,7 @@ import type { Digest } from '../image/digest.ts';
 import type { Image } from '../image/image.ts';
 import type { Platform } from '../image/platform.ts';
 import type { Reference } from '../image/reference.ts';
+import type { RegistryLogins } from '../image/registry-logins.ts';
 
 /** Reads images' documents from registries: manifests and configurations, never a layer. */
 export interface Registry {
@@ -16,6 +17,11 @@ export interface Registry {
   currentDigest(reference: Reference, signal: AbortSignal): Promise<Digest>;
   /** Whatever claims to be a signature of `digest` in the reference's repository, in both of cosign's layouts; nothing of it is verified. */
   signatures(reference: Reference, digest: Digest, signal: AbortSignal): Promise<readonly SignatureDocument[]>;
+  /**
+   * The same registries, read as a caller with these logins; those without one as the site. What a login has shown is remembered for
+   * nobody. A registry that takes no callers' logins is ImageUnacceptable.
+   */
+  as(logins: RegistryLogins): Registry;
 }
 
 /** One claimed signature, as bytes. */

@@ -1,10 +1,13 @@
 import { GatewayError } from '../errors.ts';
-import { type GivenParameter, isSecretName, type ParameterDescription } from './container-parameters.ts';
+import type { RegistryLogins } from '../image/registry-logins.ts';
+import type { GivenParameter, ParameterDescription } from './container-parameters.ts';
+import { isLogin, isSecretFile, parseLogins, refuseLargeSecrets, secretParameterName } from './secret-parameters.ts';
 
 /** Everything that a job in `/uws/compose` can be told. */
 export const COMPOSE_PARAMETERS: readonly ParameterDescription[] = [
   { name: 'COMPOSEFILE', type: 'string', required: true, multiple: false, example: 'services: {hello: {image: "registry.example.org/tools/hello:1"}}', description: 'The compose file itself, YAML or JSON, inline or uploaded. Judged key by key, and every image of it by the policy of the site.' },
   { name: 'VAR.<NAME>', type: 'string', required: false, multiple: false, example: 'VAR.BAND=r', description: 'The value of a variable of the file, shown to whoever may read the job: not for secrets. No variable has a value from anywhere else.' },
+  { name: 'REGISTRY.<HOST>', type: 'string', required: false, multiple: false, example: 'REGISTRY.registry.example.org=user:password', description: 'Your own login for a registry of the file\'s images, where the site takes such: they are read and pulled with it instead of the site\'s. Nobody can read it afterwards. Never in a URL.' },
   { name: 'SERVICE', type: 'string', required: false, multiple: false, example: 'client', description: 'The service whose end is the job\'s, and whose exit decides. Default: the one on which no other depends, else all.' },
 ];
 
@@ -14,6 +17,8 @@ export interface ComposeTask {
   readonly file: string;
   readonly variables: ReadonlyMap<string, string>;
   readonly service?: string;
+  /** The caller's own, for registries of its images. */
+  readonly logins?: RegistryLogins;
 }
 
 const VAR = 'VAR.';
@@ -29,7 +34,8 @@ export function composeParameterName(given: string): string {
     if (VARIABLE.test(name)) return VAR + name;
     throw new GatewayError('BadParameter', `${JSON.stringify(given.slice(0, 100))}: what follows VAR. must be a name of letters, digits and underscores`, { path: given });
   }
-  if (isSecretName(given)) throw new GatewayError('BadParameter', 'compose files have no SECRET.<NAME> here: only single containers do, in the list /uws/docker', { path: 'SECRET' });
+  if (isLogin(given)) return secretParameterName(given) ?? given;
+  if (isSecretFile(given)) throw new GatewayError('BadParameter', 'compose files have no SECRET.<NAME> here: only single containers do, in the list /uws/docker', { path: 'SECRET' });
   if (COMPOSE_PARAMETERS.some((known) => known.name === upper)) return upper;
   const allowed = COMPOSE_PARAMETERS.map((known) => known.name).join(', ');
   throw new GatewayError('BadParameter', `unknown parameter ${JSON.stringify(given.slice(0, 100))}; allowed here: ${allowed}`, { path: given });
@@ -42,11 +48,13 @@ export function parseComposeParameters(parameters: readonly GivenParameter[]): C
     if (values.has(name)) throw new GatewayError('BadParameter', `${name} is given twice`, { path: name });
     values.set(name, value);
   }
+  refuseLargeSecrets(parameters);
+  const logins = parseLogins(parameters);
   const variables = new Map([...values].filter(([name]) => name.startsWith(VAR)).map(([name, value]) => [name.slice(VAR.length), value]));
   if (variables.size > MOST_VARIABLES) throw new GatewayError('BadParameter', `more than ${String(MOST_VARIABLES)} variables are given`);
   const [file, service] = [values.get('COMPOSEFILE'), values.get('SERVICE')];
   if (file === undefined) return undefined;
-  return { type: 'compose', file, variables, ...(service === undefined || service === '' ? {} : { service }) };
+  return { type: 'compose', file, variables, ...(service === undefined || service === '' ? {} : { service }), ...(logins === undefined ? {} : { logins }) };
 }
 
 /** The parameters that describe a task: what parseComposeParameters makes of them is the task again. */

@@ -1,7 +1,9 @@
 import { split } from 'shlex';
 import { GatewayError } from '../errors.ts';
-import { parseReference } from '../image/reference.ts';
+import { parseReference, type Reference } from '../image/reference.ts';
+import type { RegistryLogins } from '../image/registry-logins.ts';
 import { MOST_PORTS } from './endpoints.ts';
+import { parseLogins, refuseLargeSecrets, secretParameterName } from './secret-parameters.ts';
 import type { ContainerTask } from './task.ts';
 import { parseCores, parseCount, parseSize } from './units.ts';
 
@@ -28,6 +30,7 @@ export const CONTAINER_PARAMETERS: readonly ParameterDescription[] = [
   { name: 'MEMORY', type: 'string', unit: 'bytes', required: false, multiple: false, example: '512M', description: 'Memory the container is promised and held to, with a unit: K, M, G, T.' },
   { name: 'GPUS', type: 'number', unit: 'graphics processors', required: false, multiple: false, example: '1', description: 'Graphics processors that the container sees, where a rule of the site gives any. They are not its own alone.' },
   { name: 'SECRET.<NAME>', type: 'string', required: false, multiple: false, example: 'SECRET.token=…', description: 'A value that nobody can read afterwards, not even you: the file /run/secrets/<NAME> of the container, in memory, for its user alone. Never in a URL.' },
+  { name: 'REGISTRY.<HOST>', type: 'string', required: false, multiple: false, example: 'REGISTRY.registry.example.org=user:password', description: 'Your own login for the registry of the image, where the site takes such: it is read and pulled with it instead of the site\'s. Nobody can read it afterwards. Never in a URL.' },
   { name: 'PORT', type: 'number', required: false, multiple: true, example: '8080', description: 'A TCP port on which the container serves; while the job runs its owner reaches it at {job}/endpoints/main/{port}/. Repeated for each.' },
 ];
 
@@ -41,22 +44,6 @@ export interface GivenParameter {
 
 const ENV = 'ENV.';
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
-const SECRET = 'SECRET.';
-const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
-const MOST_SECRETS = 16;
-/** Bytes of one secret. */
-const LONGEST_SECRET = 32 * 1024;
-
-/** Whether the value of this parameter is for nobody's eyes. */
-export function isSecretName(name: string): boolean {
-  return name.toUpperCase().startsWith(SECRET);
-}
-
-/** The file below /run/secrets that a secret becomes. */
-export function secretFileOf(name: string): string {
-  return name.slice(SECRET.length);
-}
-
 /**
  * The canonical spelling of a parameter's name, which clients write in any letter case (DALI §3.1); the part after `ENV.`
  * keeps its own. Throws BadParameter that names the allowed ones.
@@ -68,11 +55,8 @@ export function containerParameterName(given: string): string {
     if (ENV_NAME.test(name)) return ENV + name;
     throw new GatewayError('BadParameter', `${JSON.stringify(given.slice(0, 100))}: what follows ENV. must be a name of letters, digits and underscores`, { path: given });
   }
-  if (upper.startsWith(SECRET)) {
-    const name = given.slice(SECRET.length);
-    if (SECRET_NAME.test(name)) return SECRET + name;
-    throw new GatewayError('BadParameter', `${JSON.stringify(given.slice(0, 100))}: what follows SECRET. must be a name of at most 64 letters, digits, dots, hyphens and underscores`, { path: given });
-  }
+  const secret = secretParameterName(given);
+  if (secret !== undefined) return secret;
   if (CONTAINER_PARAMETERS.some((known) => known.name === upper)) return upper;
   const allowed = CONTAINER_PARAMETERS.map((known) => known.name).join(', ');
   throw new GatewayError('BadParameter', `unknown parameter ${JSON.stringify(given.slice(0, 100))}; allowed here: ${allowed}`, { path: given });
@@ -91,18 +75,28 @@ export function parseContainerParameters(parameters: readonly GivenParameter[]):
   const gpus = optional(value('GPUS'), 'GPUS', parseCount, 'a whole number of graphics processors');
   const command = parseCommand(value('COMMAND'), parameters.filter(({ name }) => name === 'ARG').map((parameter) => parameter.value));
   const ports = parsePorts(parameters.filter(({ name }) => name === 'PORT').map((parameter) => parameter.value));
-  const image = value('IMAGE');
-  if (image === undefined) return undefined;
+  const logins = parseLogins(parameters);
+  const named = value('IMAGE');
+  if (named === undefined) return undefined;
+  const image = parseImage(named);
+  refuseUnusedLogins(logins, image);
   return {
     type: 'container',
-    image: parseImage(image),
+    image,
     command,
     env: environment(parameters),
     ...(cores === undefined ? {} : { cores }),
     ...(memory === undefined ? {} : { memory }),
     ...(gpus === undefined ? {} : { gpus }),
     ...(ports.length === 0 ? {} : { ports }),
+    ...(logins === undefined ? {} : { logins }),
   };
+}
+
+/** Nobody is told a password for nothing. */
+function refuseUnusedLogins(logins: RegistryLogins | undefined, { domain }: Reference): void {
+  const unused = logins?.domains.find((each) => each !== domain);
+  if (unused !== undefined) throw new GatewayError('BadParameter', `REGISTRY.${unused}: the image is from ${domain}`, { path: `REGISTRY.${unused}` });
 }
 
 function refuseRepeated(parameters: readonly GivenParameter[]): void {
@@ -114,13 +108,6 @@ function refuseRepeated(parameters: readonly GivenParameter[]): void {
     }
     seen.add(folded);
   }
-}
-
-function refuseLargeSecrets(parameters: readonly GivenParameter[]): void {
-  const secrets = parameters.filter(({ name }) => isSecretName(name));
-  if (secrets.length > MOST_SECRETS) throw new GatewayError('BadParameter', `more than ${String(MOST_SECRETS)} parameters SECRET.<NAME>`, { path: 'SECRET' });
-  const large = secrets.find(({ value }) => Buffer.byteLength(value) > LONGEST_SECRET);
-  if (large !== undefined) throw new GatewayError('BadParameter', `${large.name} is longer than ${String(LONGEST_SECRET)} bytes`, { path: large.name });
 }
 
 function optional<T>(text: string | undefined, name: string, parse: (text: string) => T | undefined, form: string): T | undefined {

@@ -1,5 +1,6 @@
 import type { Image } from '../image/image.ts';
 import type { Reference } from '../image/reference.ts';
+import type { RegistryLogins } from '../image/registry-logins.ts';
 import type { Relaxations } from './relaxations.ts';
 
 /** What a client asks to run: one container. */
@@ -20,6 +21,8 @@ export interface ContainerTask {
   readonly gpus?: number;
   /** TCP ports that its owner may reach while it runs; absent = none. */
   readonly ports?: readonly number[];
+  /** The caller's own, with which its registry is asked instead of with the site's; absent = the site's. */
+  readonly logins?: RegistryLogins;
 }
 
 export type Task = ContainerTask;

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import { digestOf } from '../image/digest.ts';
 import type { CreationKey } from '../store/job-store.ts';
-import { isSecretName } from '../task/container-parameters.ts';
+import { isSecretName } from '../task/secret-parameters.ts';
 import type { JobRequest } from './job-request.ts';
 
 /**

@@ -1,5 +1,6 @@
 import type { Job, Parameter } from '../job/job.ts';
-import { CONTAINER_PARAMETERS, isSecretName } from '../task/container-parameters.ts';
+import { CONTAINER_PARAMETERS } from '../task/container-parameters.ts';
+import { isSecretName } from '../task/secret-parameters.ts';
 import { isXmlText } from './xml.ts';
 
 const MULTIPLE: ReadonlySet<string> = new Set(CONTAINER_PARAMETERS.filter(({ multiple }) => multiple).map(({ name }) => name));

@@ -3,7 +3,8 @@ import { GatewayError } from '../errors.ts';
 import type { Field } from '../http/request-body.ts';
 import { parseInstant } from '../job/instant.ts';
 import type { JobListName } from '../job/job.ts';
-import { type GivenParameter, isSecretName } from '../task/container-parameters.ts';
+import type { GivenParameter } from '../task/container-parameters.ts';
+import { isLogin, isSecretName } from '../task/secret-parameters.ts';
 import { parseDuration } from '../task/units.ts';
 import { LIST_PARAMETERS, type ListParameters } from './list-parameters.ts';
 import type { RequestFields } from './request-fields.ts';
@@ -44,7 +45,7 @@ export function parseJobRequest(given: RequestFields, allowed: readonly Control[
       const name = field.name.toUpperCase();
       if (name === 'RESPONSEFORMAT') continue;
       // addresses are logged, here and on the way
-      if (source === given.query && isSecretName(name)) throw new GatewayError('BadParameter', 'SECRET.<NAME> does not belong into a URL: give it in the body', { path: 'SECRET' });
+      if (source === given.query && isSecretName(name)) throw inUrl(name);
       if (!(allowed as readonly string[]).includes(name)) rest.push(field);
       else if (here.has(name) || (controls.get(name) ?? field.value) !== field.value) throw repeated(name);
       else controls.set(name, field.value);
@@ -79,6 +80,11 @@ function present(controls: Controls): Omit<JobRequest, 'parameters'> {
 
 function repeated(name: string): GatewayError {
   return new GatewayError('BadParameter', `${name} is given more than once`, { path: name });
+}
+
+function inUrl(name: string): GatewayError {
+  const [what, path] = isLogin(name) ? ['REGISTRY.<HOST>', 'REGISTRY'] : ['SECRET.<NAME>', 'SECRET'];
+  return new GatewayError('BadParameter', `${what} does not belong into a URL: give it in the body`, { path });
 }
 
 function parsePhaseChange(text: string): 'RUN' | 'ABORT' {

@@ -1,7 +1,8 @@
 import type { JobLimits } from '../execution/limits.ts';
 import type { JobListName } from '../job/job.ts';
 import { MOST_PORTS } from '../task/endpoints.ts';
-import { isSecretName, type ParameterDescription } from '../task/container-parameters.ts';
+import type { ParameterDescription } from '../task/container-parameters.ts';
+import { isLogin, isSecretName } from '../task/secret-parameters.ts';
 import { formatSize } from '../task/units.ts';
 import { type JsonSchema, published } from '../http/openapi.ts';
 import { LIST_PARAMETERS, prefixOf } from './list-parameters.ts';
@@ -34,12 +35,15 @@ const VALUES: Readonly<Record<string, JsonSchema>> = {
   MEMORY: { type: 'string', pattern: '^(?:[1-9]\\d{0,3}[KMG]|[1-9]\\d{0,2}T)(?:i?B)?$' },
 };
 
-/** What may follow the prefix of a parameter that stands for many. */
 const ANY_NAME = '[A-Za-z_][A-Za-z0-9_]{0,127}$';
 
 /** Secrets are files, and their values are never shown; how many there may be, a schema cannot tell. */
 const SECRET_NAME = '[A-Za-z_][A-Za-z0-9_.-]{0,63}$';
 const SECRET: JsonSchema = { maxLength: 8_000, writeOnly: true };
+
+/** A registry's host, and `user:password`. */
+const LOGIN_HOST = `${HOST.slice(0, -1)}$`;
+const LOGIN: JsonSchema = { pattern: '^[!-9;-~]{1,200}:[!-~]{1,2000}$', maxLength: 2_300 };
 
 interface About {
   readonly title: string;
@@ -83,8 +87,9 @@ export function parametersJsonSchema(parts: JobTypeParts): JsonSchema {
   const many = descriptions.flatMap((parameter) => {
     const prefix = prefixOf(parameter);
     if (prefix === undefined) return [];
-    const secret = isSecretName(parameter.name);
-    return [[`^${prefix.replace('.', '\\.')}${secret ? SECRET_NAME : ANY_NAME}`, { ...TEXT, ...(secret ? SECRET : {}), description: parameter.description }] as const];
+    const { name, description } = parameter;
+    const value = { ...TEXT, ...(isSecretName(name) ? SECRET : {}), ...(isLogin(name) ? LOGIN : {}) };
+    return [[`^${prefix.replace('.', '\\.')}${restOf(name)}`, { ...value, description }] as const];
   });
   return {
     type: 'object',
@@ -93,6 +98,12 @@ export function parametersJsonSchema(parts: JobTypeParts): JsonSchema {
     additionalProperties: false,
     ...ABOUT[parts.list].names,
   };
+}
+
+/** What may follow the prefix of a parameter that stands for many. */
+function restOf(name: string): string {
+  if (isLogin(name)) return LOGIN_HOST;
+  return isSecretName(name) ? SECRET_NAME : ANY_NAME;
 }
 
 /** What a creation looks like in JSON: the document to POST to the list. */

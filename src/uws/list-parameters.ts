@@ -24,5 +24,5 @@ export const LIST_PARAMETERS: Readonly<Record<JobListName, ListParameters>> = {
 
 /** What a description's name stands for where it is the beginning of many: `ENV.` of `ENV.<NAME>`. */
 export function prefixOf({ name }: ParameterDescription): string | undefined {
-  return name.endsWith('<NAME>') ? name.slice(0, -'<NAME>'.length) : undefined;
+  return /^(.+\.)<[A-Z]+>$/.exec(name)?.[1];
 }

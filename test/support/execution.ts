@@ -31,9 +31,13 @@ export class YesPolicy implements Policy, ProjectPolicy {
   /** What goes wrong when it is asked about a task; undefined = nothing. */
   outage: Error | ((task: Task) => Error | undefined) | undefined;
   asked = 0;
+  /** Of each task that came with one for its registry. */
+  readonly logins: string[] = [];
 
   async evaluate(task: Task): Promise<Verdict> {
     this.asked += 1;
+    const login = task.logins?.of(task.image.domain);
+    if (login !== undefined) this.logins.push(`${login.username}:${login.password}`);
     const outage = typeof this.outage === 'function' ? this.outage(task) : this.outage;
     if (outage !== undefined) throw outage;
     const decision = { id: 'd1', at: 0, policy: HASH, rule: 'yes' };

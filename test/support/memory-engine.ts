@@ -6,6 +6,7 @@ import type { Engine, EngineDescription, EngineRun, LogOptions, OutputFile, Outp
 import { GatewayError } from '../../src/errors.ts';
 import type { Digest } from '../../src/image/digest.ts';
 import { type Image, pinnedName } from '../../src/image/image.ts';
+import type { RegistryLogin } from '../../src/image/registry-logins.ts';
 import type { Endpoint } from '../../src/task/endpoints.ts';
 import { imagesOf, type PinnedWork } from '../../src/task/project.ts';
 import type { PinnedTask } from '../../src/task/task.ts';
@@ -133,6 +134,9 @@ export class MemoryEngine implements Engine {
     this.reconnect();
   }
 
+  /** With which images were pulled. */
+  readonly logins: string[] = [];
+
   /** `ensureImage` refuses this image (by manifest digest), or every one. */
   refuseImage(error: EngineRefused, manifestDigest: Digest | '*' = '*'): void {
     this.#refusedImages.set(manifestDigest, error);
@@ -197,7 +201,8 @@ export class MemoryEngine implements Engine {
     return this.#do('hasImage', undefined, signal, () => this.#images.has(image.manifestDigest) && !this.#refusedImages.has(image.manifestDigest) && !this.#refusedImages.has('*'));
   }
 
-  async ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {
+  async ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal, login?: RegistryLogin): Promise<void> {
+    if (login !== undefined) this.logins.push(`${login.username}:${login.password}`);
     await this.#do('ensureImage', undefined, signal, async () => {
       const refused = this.#refusedImages.get(image.manifestDigest) ?? this.#refusedImages.get('*');
       if (refused) throw refused;

@@ -3,6 +3,8 @@ import { digestOf, type Digest } from '../../src/image/digest.ts';
 import type { Image, ImageConfig } from '../../src/image/image.ts';
 import type { Platform } from '../../src/image/platform.ts';
 import { formatReference, parseReference, type Reference } from '../../src/image/reference.ts';
+import type { RegistryLogins } from '../../src/image/registry-logins.ts';
+import { LoginRegistry } from '../../src/registry/login-registry.ts';
 import { ImageUnacceptable, type Registry, type SignatureDocument } from '../../src/registry/registry.ts';
 
 export const LINUX_AMD64: Platform = { os: 'linux', architecture: 'amd64', variant: '' };
@@ -104,6 +106,21 @@ export class MemoryRegistry implements Registry {
   async signatures(reference: Reference, digest: Digest, signal: AbortSignal): Promise<readonly SignatureDocument[]> {
     await this.#ask(`signatures ${reference.domain}/${reference.path} ${digest}`, reference, signal);
     return this.#signatures.get(`${reference.domain}/${reference.path}@${digest}`) ?? [];
+  }
+
+  /** Every question that came with a login, as `USERNAME METHOD`. */
+  readonly askedAs: string[] = [];
+
+  as(logins: RegistryLogins): Registry {
+    return new LoginRegistry(this, logins, (_domain, { username }) => {
+      const noted = (method: string): this => (this.askedAs.push(`${username} ${method}`), this);
+      return {
+        resolve: (...asked) => noted('resolve').resolve(...asked),
+        currentDigest: (...asked) => noted('currentDigest').currentDigest(...asked),
+        signatures: (...asked) => noted('signatures').signatures(...asked),
+        as: (others) => this.as(others),
+      };
+    });
   }
 
   async #digest(method: string, reference: Reference, signal: AbortSignal): Promise<Digest> {

@@ -35,8 +35,8 @@ export class Site {
   #process: ChildProcess | undefined;
   #said = '';
 
-  /** `settings`: more lines for pratique.yaml. */
-  async open(settings = ''): Promise<void> {
+  /** `settings`: more lines for pratique.yaml, after the rules; `registries`: more entries. */
+  async open(settings = '', registries: readonly string[] = []): Promise<void> {
     this.registry = await startRegistry();
     this.base = await buildImage({});
     await pushImage(this.registry.host, 'base/busybox', '1', this.base);
@@ -47,7 +47,7 @@ export class Site {
       `listen: { port: ${String(port)} }
 log: info
 engine: { gateway: ${this.gatewayName} }
-registries: [{ host: "${this.registry.host}", insecure: true, internal: true }]
+registries: [${[`{ host: "${this.registry.host}", insecure: true, internal: true }`, ...registries].join(', ')}]
 registryClient: { tagSeconds: 0 }
 policy:
   bases: [{ name: busybox, image: "${this.registry.host}/base/busybox:1" }]

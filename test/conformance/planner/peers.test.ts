@@ -97,6 +97,13 @@ describe('Execution Planner: a peer of somebody else', () => {
     expect(seen[0]?.request.headers['planner-via']).to.match(/^[0-9a-f]{16}$/);
   });
 
+  it('is not told the logins for registries that the caller has told us', async () => {
+    says({ reponseword: 'NO' });
+    const body = JSON.stringify({ tasktype: 'uri://x', taskinfo: { registries: { 'reg.example': 'ada:hush' }, a: 'b' } });
+    expect((await gateway.client.send('POST', '/accepts', { body: Buffer.from(body), headers: { 'content-type': 'application/json' } })).status).to.equal(200);
+    expect(JSON.parse(seen[0]?.body ?? '')).to.deep.equal({ tasktype: 'uri://x', taskinfo: { a: 'b' }, resources: {} });
+  });
+
   it('is not asked about types that it does not take, nor questions that have come through us or too many', async () => {
     says({ reponseword: 'YES', servicetype: 'uri://s', serviceinfo: { endpoint: 'http://s/' } });
     await gateway.ask('tasktype=uri://other');

@@ -33,6 +33,30 @@ describe('SECRET.<NAME>', () => {
     }
   });
 
+  it('is shown no more where it is a login for a registry, of which the judge alone is told', async () => {
+    const LOGIN = `ada:${VALUE}`;
+    const answer = await gateway.client.post('/uws/docker', { IMAGE, 'registry.REGISTRY.test': LOGIN });
+    expect(answer.status).to.equal(303);
+    const job = gateway.client.pathOf(answer.headers.location ?? '');
+    const name = 'REGISTRY.registry.test';
+    const json = (await gateway.client.get(job, { accept: 'application/json' })).text;
+    expect((JSON.parse(json) as { parameters: object }).parameters).to.deep.equal({ IMAGE, [name]: { secret: true } });
+    // the judge is asked with it again when something else changes, at RUN, and when the job's turn comes
+    expect((await gateway.client.post(`${job}/parameters`, { CORES: '2' })).status).to.equal(303);
+    expect((await gateway.client.post(`${job}/phase`, { PHASE: 'RUN' })).status).to.equal(303);
+    await gateway.engine.whenCalled('ensureImage');
+    expect(gateway.policy.logins).to.deep.equal([LOGIN, LOGIN, LOGIN, LOGIN]);
+    expect(gateway.engine.logins).to.deep.equal([LOGIN]);
+    for (const path of ['', '/parameters', `/parameters/${name}`]) {
+      for (const accept of ['text/html', 'application/xml', 'application/json']) expect((await gateway.client.get(`${job}${path}`, { accept })).text).to.not.include(VALUE).and.not.include('sealed');
+    }
+    for (const [where, parameters] of [[`/uws/docker?${name}=${LOGIN}`, { IMAGE }], ['/uws/docker', { IMAGE: 'other.test/x:1', [name]: LOGIN }], ['/uws/docker', { IMAGE, [name]: VALUE }]] as const) {
+      const refused = await gateway.client.post(where, parameters);
+      expectRefused(refused, 400, 'REGISTRY');
+      expect(refused.text).to.not.include(VALUE);
+    }
+  });
+
   it('is taken as it is, is replaced while the job is PENDING, and comes neither in a URL nor too often', async () => {
     const job = await gateway.create();
     expect((await gateway.client.post(`${job}/parameters`, { 'SECRET.a': `param:${VALUE}` })).status).to.equal(303);

@@ -416,6 +416,21 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       expect(JSON.parse(Buffer.from(header, 'base64url').toString('utf8'))).to.deep.equal({ username: 'u', password: 'p?>', serveraddress: 'registry.example' });
     });
 
+    it("sends the job's own login instead, and tells nobody what a registry repeats of it", async () => {
+      await engine.close();
+      engine = engineOf({}, { credentials: () => ({ username: 'site', password: 'p' }) });
+      const login = { username: 'ada', password: 'hush-7f3a' };
+      const repeated = `denied: ada:hush-7f3a is Basic ${Buffer.from('ada:hush-7f3a').toString('base64')}`;
+      docker.on(`GET ${IMAGE_PATH}`, NONE).on('POST /images/create', pulled({ error: repeated }), { status: 500, json: { message: repeated } });
+      for (let i = 0; i < 2; i += 1) {
+        const told = await failure(engine.ensureImage(IMAGE, () => undefined, signal, login));
+        expect(told.message).to.equal('the engine could not pull the image: denied: ada:… is Basic …');
+        expect(told.cause).to.equal(undefined);
+      }
+      const header = String(docker.made('POST /images/create')[0]?.headers['x-registry-auth']);
+      expect(JSON.parse(Buffer.from(header, 'base64url').toString('utf8'))).to.deep.equal({ ...login, serveraddress: 'registry.example' });
+    });
+
     const failures: readonly (readonly [what: string, line: unknown, temporary: boolean])[] = [
       ['an error line', { error: 'layers from manifest don\'t match image configuration' }, false],
       ['an error detail', { errorDetail: { code: 1, message: 'manifest unknown' } }, false],

@@ -167,6 +167,18 @@ describe('pulls', () => {
     expect(news[1]).to.deep.equal(engine.pullProgress);
   });
 
+  it('of one image by another right are another, for one\'s login may fail where the site\'s does not', async () => {
+    const release = engine.holdPulls();
+    const [ada, bob] = ['ada', 'bob'].map((username) => ({ username, password: 'p' }));
+    const all = [undefined, ada, ada, bob].map((login) => pulls.ensure(A, () => undefined, signal, login));
+    await until(() => made() === 2);
+    expect(pulls.holds(pinnedName(A))).to.equal(true);
+    release();
+    await Promise.all(all);
+    expect(made()).to.equal(3);
+    expect(pulls.holds(pinnedName(A))).to.equal(false);
+  });
+
   it('are as many at once as may be; others are told that they wait, and come when one is over', async () => {
     const release = engine.holdPulls();
     const news: unknown[] = [];

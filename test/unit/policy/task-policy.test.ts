@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { ANONYMOUS } from '../../../src/caller.ts';
 import { GatewayError } from '../../../src/errors.ts';
 import type { Verdict } from '../../../src/policy/verdict.ts';
+import { RegistryLogins } from '../../../src/image/registry-logins.ts';
 import { simpleSigning, simpleSigningPayload, signingKey } from '../../support/cosign.ts';
 import { JudgedSite, taskFor } from '../../support/site-policy.ts';
 
@@ -157,6 +158,28 @@ describe('the judge', () => {
         throw new GatewayError('RegistryUnavailable', 'the request was aborted');
       };
       expect(await code(site.policy.evaluate(taskFor('reg.example/demo/x:1', { cores: 99 }), ANONYMOUS, withdrawn.signal))).to.equal('RegistryUnavailable');
+    });
+  });
+
+  describe('for a caller with a login for the registry', () => {
+    const logins = new RegistryLogins(new Map([['reg.example', { username: 'ada', password: 'hush' }]]));
+
+    it('reads image, tag and signature with it, and records nothing of it', async () => {
+      site.registry.put('reg.example/signed/x:1', { layers: ['base', 'top'] });
+      const { manifestDigest } = site.registry.put('reg.example/tools/x:stable', { layers: ['base', 'top'] });
+      expect(await site.answer('reg.example/signed/x:1', { logins })).to.equal('image.signature');
+      expect(site.registry.askedAs.splice(0)).to.deep.equal(['ada resolve', 'ada signatures']);
+      site.registry.put('reg.example/tools/x:stable', { layers: ['base', 'newer'] });
+      expect(await site.answer(`reg.example/tools/x:stable@${manifestDigest}`, { logins })).to.equal('image.tag-moved');
+      expect(site.registry.askedAs).to.deep.equal(['ada resolve', 'ada resolve']);
+      expect(JSON.stringify(site.audit)).to.not.include('hush').and.not.include('ada');
+    });
+
+    it('reads the bases as the site, for they are the site\'s word', async () => {
+      site.registry.put('reg.example/either/x:1', { layers: ['other', 'top'] });
+      expect(await site.answer('reg.example/either/x:1', { logins })).to.equal('yes');
+      expect(site.registry.askedAs).to.deep.equal(['ada resolve']);
+      expect(site.registry.asked.filter((question) => question.includes('other.example'))).to.not.deep.equal([]);
     });
   });
 

@@ -7,7 +7,7 @@ describe('the section registries', () => {
   it('is empty where it says nothing', () => expect(registriesSchema.parse(undefined)).to.deep.equal([]));
 
   it('has the narrowest settings by default', () => {
-    expect(registriesSchema.parse([{ host: 'ghcr.io' }])).to.deep.equal([{ host: 'ghcr.io', insecure: false, internal: false, realms: [], redirects: [] }]);
+    expect(registriesSchema.parse([{ host: 'ghcr.io' }])).to.deep.equal([{ host: 'ghcr.io', insecure: false, internal: false, realms: [], redirects: [], callerLogins: false }]);
   });
 
   it('normalises hosts as references are', () => {
