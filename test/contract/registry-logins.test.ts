@@ -1,10 +1,14 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import type { z } from 'zod';
 import { GatewayError } from '../../src/errors.ts';
 import { parseReference } from '../../src/image/reference.ts';
 import { RegistryLogins } from '../../src/image/registry-logins.ts';
 import { createLogger } from '../../src/logger.ts';
 import { createRegistry } from '../../src/registry/create-registry.ts';
-import { registriesSchema } from '../../src/registry/registry-config.ts';
+import { registriesSchema, registryClientSchema } from '../../src/registry/registry-config.ts';
 import { ImageUnacceptable, type Registry } from '../../src/registry/registry.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { buildImage, type BuiltImage, pushImage } from '../support/oci-image.ts';
@@ -29,11 +33,11 @@ describe('logins of callers for a registry', () => {
     for (const stop of stops.splice(0)) await stop();
   });
 
-  async function site(auth: NonNullable<ProxyOptions['auth']>, entry: object): Promise<{ proxy: RegistryProxy; registry: Registry; mirror: RegistryProxy }> {
+  async function site(auth: NonNullable<ProxyOptions['auth']>, entry: object, options: z.input<typeof registryClientSchema> = {}): Promise<{ proxy: RegistryProxy; registry: Registry; mirror: RegistryProxy }> {
     const proxy = await startProxy(server.url, { auth });
     const mirror = await startProxy(server.url);
     stops.push(proxy.stop, mirror.stop);
-    const registry = createRegistry({ registries: registriesSchema.parse([{ host: proxy.host, insecure: true, internal: true, ...entry }]) }, new FakeClock(), createLogger('silent'));
+    const registry = createRegistry({ registries: registriesSchema.parse([{ host: proxy.host, insecure: true, internal: true, ...entry }]), registryClient: registryClientSchema.parse(options) }, new FakeClock(), createLogger('silent'));
     stops.unshift(() => registry.close());
     return { proxy, registry, mirror };
   }
@@ -88,6 +92,15 @@ describe('logins of callers for a registry', () => {
     stops.unshift(() => mirrored.close());
     expect(await refusalOf(read(as(mirrored, proxy, 'guess'), proxy, `a/private@${image.manifest.digest}`))).to.match(/^image\.denied/);
     expect(mirror.requests).to.deep.equal([]);
+  });
+
+  it('leave nothing in the folder of documents that outlive the process', async () => {
+    const cacheDirectory = await mkdtemp(join(tmpdir(), 'pratique-logins-'));
+    stops.push(() => rm(cacheDirectory, { recursive: true }));
+    const { proxy, registry } = await site('basic', { callerLogins: true }, { cacheDirectory });
+    await read(as(registry, proxy, 'secret'), proxy);
+    expect(await refusalOf(read(registry, proxy, `a/private@${image.manifest.digest}`))).to.match(/^image\.denied/);
+    expect(await readdir(cacheDirectory)).to.deep.equal([]);
   });
 
   it('are shown by nothing that prints or stores what holds them', () => {
