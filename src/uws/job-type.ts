@@ -60,7 +60,7 @@ const ABOUT: Readonly<Record<JobListName, About>> = {
   docker: {
     title: 'A container',
     description: 'Runs one container image, once. Every file that it leaves below /output is a result.',
-    names: { description: 'Names are the same in any letter case. COMMAND and ARG exclude each other.', not: { required: ['COMMAND', 'ARG'] } },
+    names: { description: 'Names are the same in any letter case. COMMAND and ARG exclude each other. A login is for the registry of the image.', not: { required: ['COMMAND', 'ARG'] } },
     outputs: {
       stdout: { schema: LOG, description: 'what the container writes; readable while it runs' },
       stderr: { schema: LOG, description: 'what it complains of; readable while it runs' },
