@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { campaign, type Report } from '../faults/campaign.ts';
-import { formatReport } from '../faults/report.ts';
+import { campaign } from '../faults/campaign.ts';
+import { formatReport, type Report } from '../faults/report.ts';
 
 const SEED = 4;
 const FAULTS = 8;
