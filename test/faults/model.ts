@@ -34,7 +34,7 @@ export interface Weather {
 /** What is wrong with how a job ended; nothing = all is well. `runs`: how often each mark's program was really started. */
 export function judge(known: KnownJob, job: JobDocument | undefined, runs: ReadonlyMap<string, number>, weather: Weather): string[] {
   const problems: string[] = [];
-  const wrong = (text: string): void => void problems.push(`${known.plan.mark} ${job?.jobId ?? known.path ?? ''}: ${text}`);
+  const wrong = (text: string): void => void problems.push(`${known.plan.mark} (${known.plan.kind}) ${job?.jobId ?? known.path ?? ''}: ${text}`);
   for (const { mark, restarts } of known.plan.services) {
     const started = runs.get(mark) ?? 0;
     if (started > restarts + 1) wrong(`its program ${mark} was started ${String(started)} times${restarts === 0 ? '' : `, with ${String(restarts)} restarts`}`);
@@ -49,7 +49,7 @@ export function judge(known: KnownJob, job: JobDocument | undefined, runs: Reado
   if (known.ended !== undefined && known.ended !== job.phase) wrong(`it was seen in ${known.ended} and is ${job.phase} now`);
   const told = known.plan.services.map(({ mark }) => runs.get(mark) ?? 0);
   const phase = phaseProblem(known, job, told, weather);
-  if (phase !== undefined) wrong(`${phase} (${job.phase}, runs ${told.join(', ')}, ${JSON.stringify(job.errorSummary)}, ${JSON.stringify(job.jobInfo)})`);
+  if (phase !== undefined) wrong(`${phase} (${job.phase}, limit ${String(known.plan.limit)} s, runs ${told.join(', ')}, ${JSON.stringify(job.errorSummary)}, ${JSON.stringify(job.jobInfo)})`);
   return problems;
 }
 

@@ -25,6 +25,7 @@ export interface ServicePlan {
 export interface Plan {
   /** The job's RUNID: what it is known by everywhere. */
   readonly mark: string;
+  readonly kind: JobKind;
   readonly list: 'docker' | 'compose';
   /** Each waits for the one before to be completed, and reads what that has written into a volume; one of a single container. The last one's exit is the job's. */
   readonly services: readonly ServicePlan[];
@@ -86,7 +87,7 @@ export function planOf(kind: JobKind, mark: string, images: readonly string[], r
   const rows = (): number => random.pick([0, 1, 100, 20_000]);
   const soon = (): string => new Date(Date.now() + random.int(3, 15) * 1000).toISOString();
   const code = (): number => random.pick([1, 3, 42]);
-  const single = (own: Partial<ServicePlan>, more: Partial<Plan> = {}): Plan => ({ mark, list: 'docker', services: [service('', { rows: rows(), ...own })], limit: FOR_EVER, destruction: undefined, secret: undefined, ...more });
+  const single = (own: Partial<ServicePlan>, more: Partial<Plan> = {}): Plan => ({ mark, kind, list: 'docker', services: [service('', { rows: rows(), ...own })], limit: FOR_EVER, destruction: undefined, secret: undefined, ...more });
   const chain = (first: Partial<ServicePlan>, last: Partial<ServicePlan>, more: Partial<Plan> = {}): Plan => ({
     ...single({}, more), list: 'compose', services: [service('setup', first), service('main', { rows: rows(), file: random.chance(0.4), ...last })],
   });

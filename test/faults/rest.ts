@@ -99,7 +99,7 @@ function weatherOf({ engine, registry }: FaultSite, { asked, endedSeen = Date.no
  */
 async function checkResults({ plan }: KnownJob, job: JobDocument, weather: Weather, problems: string[]): Promise<number> {
   const expected = expectedOf(plan);
-  const wrong = (text: string): void => void problems.push(`${plan.mark} ${job.jobId}: ${text}`);
+  const wrong = (text: string): void => void problems.push(`${plan.mark} (${plan.kind}) ${job.jobId}: ${text}`);
   const kept = new Map<string, Buffer>();
   for (const { id, href, size, digest } of job.results) {
     const answer = await fetch(new URL(href));
