@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { campaign } from '../test/faults/campaign.ts';
 import { formatReport } from '../test/faults/report.ts';
@@ -9,15 +10,17 @@ const NEEDED = [
   { program: 'busybox', package: 'busybox-static' },
 ];
 
-/** `npm run test:faults [-- --seed N --faults N --minutes M]`: exit code 1 where anything was not as promised. */
+/** `npm run test:faults [-- --seed N --faults N --minutes M --report FILE]`: exit code 1 where anything was not as promised. */
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { seed: { type: 'string' }, faults: { type: 'string' }, minutes: { type: 'string' } } });
+  const { values } = parseArgs({ options: { seed: { type: 'string' }, faults: { type: 'string' }, minutes: { type: 'string' }, report: { type: 'string' } } });
   if (process.getuid?.() !== 0) throw new Error('the fault harness starts a Docker Engine of its own, which only root may');
   ensurePrograms(NEEDED, (line) => console.error(line));
   const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
   console.log(`Seed ${String(seed)}`);
   const report = await campaign({ seed, faults: Number(values.faults ?? 500), minutes: Number(values.minutes ?? 60), say: (line) => console.log(line) });
-  console.log(`\n${formatReport(report)}`);
+  const text = formatReport(report);
+  console.log(`\n${text}`);
+  if (values.report !== undefined) writeFileSync(values.report, `${text}\n`);
   return report.problems.length === 0 ? 0 : 1;
 }
 

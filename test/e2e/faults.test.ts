@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { campaign, type Report } from '../faults/campaign.ts';
-import { formatReport } from '../faults/report.ts';
+import { campaign } from '../faults/campaign.ts';
+import { formatReport, type Report } from '../faults/report.ts';
 
 const SEED = 4;
 const FAULTS = 8;
@@ -26,5 +26,6 @@ describe('a short campaign of faults, always the same', () => {
     expect(Object.values(report.faults).reduce((sum, each) => sum + each, 0)).to.be.greaterThan(FAULTS / 2);
     expect(report.phases['COMPLETED'] ?? 0).to.be.greaterThan(0);
     expect(report.results).to.be.greaterThan(0);
+    expect(report.jobs).to.include.keys('docker', 'compose');
   });
 });

@@ -1,7 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type JobDocument, LAST_PHASES } from './job-document.ts';
-import type { KnownJob, Plan, Told } from './model.ts';
+import type { KnownJob, Told } from './model.ts';
+import { HUSH, JOB_KINDS, type JobKind, parametersOf, type Plan, planOf } from './plan.ts';
 import type { Random } from './random.ts';
+import type { Wish } from './steps.ts';
 
 export interface ClientParts {
   readonly random: Random;
@@ -31,6 +33,8 @@ export class Client {
   readonly #parts: ClientParts;
   readonly #name: string;
   #made = 0;
+  /** Whether the last request found nobody who listens. */
+  #unheard = false;
   /** What was answered that should never be. */
   readonly complaints: string[] = [];
   requests = 0;
@@ -66,18 +70,32 @@ export class Client {
   /** With a key, until an answer comes: one job, however often it is asked for. */
   async submitTwice(): Promise<void> {
     if (this.#tooMany()) return;
-    const plan = this.#plan();
+    const plan = this.#plan(this.#parts.random.weighted(JOB_KINDS));
     const job = this.#know(plan, 'unknown');
     for (let i = 0; i < 40 && job.path === undefined; i += 1) {
-      const answer = await this.#post('/uws/docker', { ...parametersOf(plan), PHASE: 'RUN' }, { 'Idempotency-Key': plan.mark });
+      const answer = await this.#post(`/uws/${plan.list}`, { ...parametersOf(plan), PHASE: 'RUN' }, { 'Idempotency-Key': plan.mark });
       if (answer !== undefined && this.#created(job, answer)) break;
       await pause(300);
     }
   }
 
+  /** Has a job of this kind run, however many there are. */
+  async grant({ abort, kind }: Wish): Promise<void> {
+    const job = await this.#create({ PHASE: 'RUN' }, kind);
+    for (let i = 0; abort === true && i < 40; i += 1) {
+      const document = await this.#read(job);
+      if (document?.phase === 'EXECUTING') return this.#abort(job);
+      await pause(200);
+    }
+  }
+
   async abort(): Promise<void> {
     const job = this.#some();
-    if (job?.path === undefined) return;
+    if (job !== undefined) await this.#abort(job);
+  }
+
+  async #abort(job: KnownJob): Promise<void> {
+    if (job.path === undefined) return;
     const answer = await this.#post(`${job.path}/phase`, { PHASE: 'ABORT' });
     if (job.aborted !== 'done') job.aborted = tellOf([answer], [303]);
     // visible at once
@@ -113,7 +131,7 @@ export class Client {
   }
 
   async list(): Promise<void> {
-    await this.#ask('GET', '/uws/docker?LAST=50');
+    await this.#ask('GET', `/uws/${this.#parts.random.pick(['docker', 'compose'])}?LAST=50`);
   }
 
   async results(): Promise<void> {
@@ -121,11 +139,13 @@ export class Client {
     if (job !== undefined) await this.#ask('GET', `${job.path ?? ''}/results/stdout`);
   }
 
-  async #create(more: Readonly<Record<string, string>>): Promise<KnownJob> {
-    const plan = this.#plan();
+  async #create(more: Readonly<Record<string, string>>, kind: JobKind = this.#parts.random.weighted(JOB_KINDS)): Promise<KnownJob> {
+    const plan = this.#plan(kind);
     const job = this.#know(plan, more['PHASE'] === undefined ? 'never' : 'unknown');
-    const answer = await this.#post('/uws/docker', { ...parametersOf(plan), ...more });
+    const answer = await this.#post(`/uws/${plan.list}`, { ...parametersOf(plan), ...more });
     if (answer !== undefined) this.#created(job, answer);
+    // it was never asked for: nobody was there to hear it
+    else if (this.#unheard) this.#parts.jobs.splice(this.#parts.jobs.indexOf(job), 1);
     return job;
   }
 
@@ -149,16 +169,9 @@ export class Client {
     return false;
   }
 
-  #plan(): Plan {
+  #plan(kind: JobKind): Plan {
     const { images, random } = this.#parts;
-    const mark = `${this.#name}-${String((this.#made += 1))}-${String(random.int(1000, 9999))}`;
-    const kind = random.weighted({ quick: 50, slow: 20, failing: 12, long: 10, doomed: 8 });
-    const plan = { mark, image: random.pick(images), pause: random.int(0, 8) / 10, rows: random.pick([0, 1, 100, 20_000]), code: 0, limit: 600, destruction: undefined };
-    if (kind === 'slow') return { ...plan, pause: random.int(2, 8) };
-    if (kind === 'failing') return { ...plan, code: random.pick([1, 3, 42]) };
-    if (kind === 'long') return { ...plan, pause: 600, limit: random.int(1, 4) };
-    if (kind === 'doomed') return { ...plan, pause: random.pick([0.1, 5, 60]), destruction: new Date(Date.now() + random.int(3, 15) * 1000).toISOString() };
-    return plan;
+    return planOf(kind, `${this.#name}-${String((this.#made += 1))}-${String(random.int(1000, 9999))}`, images, random);
   }
 
   #tooMany(): boolean {
@@ -199,10 +212,12 @@ export class Client {
       const headers = { Accept: 'application/json', ...more.headers };
       const answer = await fetch(this.#parts.url() + path, { ...more, method, headers, redirect: 'manual', signal: AbortSignal.timeout(PATIENCE) });
       const text = await answer.text();
+      if (text.includes(HUSH)) this.complaints.push(`${method} ${path} was answered with a secret`);
       if (answer.status === 500) this.complaints.push(`${method} ${path} was answered with 500`);
       return { status: answer.status, location: answer.headers.get('location'), text };
-    } catch {
+    } catch (error) {
       await pause(300);
+      this.#unheard = error instanceof Error && error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'ECONNREFUSED';
       return undefined;
     }
   }
@@ -212,17 +227,4 @@ export class Client {
 function tellOf(answers: readonly (Answer | undefined)[], done: readonly number[], before: Told = 'never'): Told {
   if (answers.some((answer) => answer !== undefined && done.includes(answer.status))) return 'done';
   return answers.some((answer) => answer === undefined || answer.status >= 500) ? 'unknown' : before;
-}
-
-function parametersOf(plan: Plan): Record<string, string> {
-  return {
-    IMAGE: plan.image,
-    RUNID: plan.mark,
-    'ENV.MARK': plan.mark,
-    'ENV.PAUSE': String(plan.pause),
-    'ENV.ROWS': String(plan.rows),
-    'ENV.CODE': String(plan.code),
-    EXECUTIONDURATION: String(plan.limit),
-    ...(plan.destruction === undefined ? {} : { DESTRUCTION: plan.destruction }),
-  };
 }

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Order } from './steps.ts';
+import type { Arming, Order } from './steps.ts';
 
 /** One gateway process that can be told to die. */
 export class FaultGateway {
@@ -10,8 +10,13 @@ export class FaultGateway {
   readonly #config: string;
   readonly #log: string;
   readonly #program: string;
+  readonly #hits: string;
   #process: ChildProcess | undefined;
   #clockOffset = 0;
+  /** The process that has answered, and has not been told to end. */
+  #serving: ChildProcess | undefined;
+  /** Ends that nobody asked it for. */
+  readonly crashes: string[] = [];
   /** How often it was started. */
   starts = 0;
 
@@ -21,6 +26,7 @@ export class FaultGateway {
     this.url = url;
     this.#config = config;
     this.#log = log;
+    this.#hits = `${log}.hits-${new URL(url).port}`;
   }
 
   get alive(): boolean {
@@ -32,7 +38,10 @@ export class FaultGateway {
     const deadline = Date.now() + 60_000;
     while (Date.now() < deadline) {
       if (!this.alive) this.#spawn();
-      if (await fetch(`${this.url}/availability`, { signal: AbortSignal.timeout(3000) }).then((response) => response.ok, () => false)) return;
+      if (await fetch(`${this.url}/availability`, { signal: AbortSignal.timeout(3000) }).then((response) => response.ok, () => false)) {
+        this.#serving = this.#process;
+        return;
+      }
       await pause(100);
     }
     throw new Error(`the gateway at ${this.url} does not start; see ${this.#log}`);
@@ -43,6 +52,7 @@ export class FaultGateway {
     const child = this.#process;
     if (child === undefined || !this.alive) return child?.exitCode ?? null;
     const exited = once(child, 'exit') as Promise<[number | null]>;
+    this.#serving = undefined;
     child.kill('SIGCONT');
     child.kill(signal);
     const code = await Promise.race([exited.then(([each]) => each), pause(within, undefined, { ref: false }).then(() => 'late' as const)]);
@@ -61,7 +71,18 @@ export class FaultGateway {
     if (this.alive && this.#process?.connected === true) this.#process.send(order, () => undefined);
   }
 
-  /** Resolves when it has died; false when it has not within so many milliseconds. */
+  /** Starts it anew, to die at a step that it comes to soon. */
+  async startToDie(die: Arming): Promise<void> {
+    await this.end('SIGKILL');
+    this.#spawn(die);
+  }
+
+  /** Where it has died as it was told, `before DockerEngine.create` say; one line for each time. */
+  get hits(): readonly string[] {
+    return existsSync(this.#hits) ? readFileSync(this.#hits, 'utf8').split('\n').filter((line) => line !== '') : [];
+  }
+
+  /** Resolves with true once it has died; with false where it has not within so many milliseconds. */
   async dies(within: number): Promise<boolean> {
     const child = this.#process;
     if (child === undefined || !this.alive) return true;
@@ -69,16 +90,20 @@ export class FaultGateway {
     return !this.alive;
   }
 
-  #spawn(): void {
+  #spawn(die: Arming | null = null): void {
+    const order: Order = { die, clockOffset: this.#clockOffset };
     this.starts += 1;
     appendFileSync(this.#log, `--- start ${String(this.starts)} of ${this.url} at ${new Date().toISOString()}\n`);
     const child = spawn(process.execPath, ['--import', 'tsx', 'test/faults/gateway-under-fault.ts', 'serve', '--config', this.#config], {
       cwd: this.#program,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, FAULT_CLOCK_OFFSET: String(this.#clockOffset), PRATIQUE_LISTEN_PORT: new URL(this.url).port },
+      env: { ...process.env, FAULT_ORDER: JSON.stringify(order), FAULT_HITS: this.#hits, PRATIQUE_LISTEN_PORT: new URL(this.url).port },
     });
     child.stderr?.on('data', (chunk: Buffer) => appendFileSync(this.#log, chunk));
     child.on('error', () => undefined);
+    child.on('exit', (code) => {
+      if (code !== null && this.#serving === child) this.crashes.push(`the gateway at ${this.url} has ended by itself, with exit code ${String(code)}, at ${new Date().toISOString()}`);
+    });
     this.#process = child;
   }
 }

@@ -3,6 +3,7 @@ import { Agent, type IncomingMessage, request as forward, createServer, type Ser
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
+import { Spells } from './weather.ts';
 
 /** How the way to the registry is. */
 export type RegistryWeather = 'fair' | 'refused' | 'slow' | 'truncated' | 'corrupt' | 'error500' | 'error429';
@@ -15,7 +16,8 @@ export class FaultRegistry {
   readonly #registry: RegistryProcess;
   readonly #server: Server;
   readonly #agent = new Agent();
-  weather: RegistryWeather = 'fair';
+  readonly #bad = new Spells();
+  #weather: RegistryWeather = 'fair';
 
   static async start(): Promise<FaultRegistry> {
     const registry = await startRegistry();
@@ -31,6 +33,21 @@ export class FaultRegistry {
     this.#server.on('connection', (socket: Socket) => {
       if (this.weather === 'refused') socket.destroy();
     });
+  }
+
+  get weather(): RegistryWeather {
+    return this.#weather;
+  }
+
+  set weather(weather: RegistryWeather) {
+    this.#bad.end();
+    if (weather !== 'fair') this.#bad.begin();
+    this.#weather = weather;
+  }
+
+  /** Whether it was a bad one, or about to be or just over it, between these instants. */
+  wasBad(from: number, until: number): boolean {
+    return this.#bad.within(from, until);
   }
 
   /** Where images are pushed to, whatever the weather. */

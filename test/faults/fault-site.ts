@@ -1,13 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type BuiltImage, buildImage, pushImage } from '../support/oci-image.ts';
 import { FaultGateway } from './fault-gateway.ts';
 import { FaultRegistry } from './fault-registry.ts';
+import { fill } from './full-disk.ts';
 import { OwnEngine } from './own-engine.ts';
+import { PROGRAM } from './plan.ts';
 import type { Random } from './random.ts';
 
 /** Different images, so that there is always something left to pull. */
@@ -16,15 +18,6 @@ const IMAGES = 40;
 /** Bytes of the file system that holds store and results. */
 const DISK = 192 * 2 ** 20;
 
-/** What a job's program does: it says that it began, writes what it is told to, takes its time, says that it ends, and ends as told. */
-const PROGRAM = `#!/bin/sh
-echo "begin $MARK"
-[ "$ROWS" -gt 0 ] && yes "$MARK" | head -n "$ROWS" > /output/data.txt
-sleep "$PAUSE"
-echo "end $MARK"
-exit "$CODE"
-`;
-
 /** Everything that faults are done to: an engine, a registry, a small disk, and gateways on one store. */
 export class FaultSite {
   readonly folder = mkdtempSync(join(tmpdir(), 'pratique-faults-'));
@@ -32,7 +25,7 @@ export class FaultSite {
   readonly program = join(this.folder, 'program');
   readonly log = join(this.folder, 'gateway.log');
   readonly engine = new OwnEngine();
-  registry!: FaultRegistry;
+  #registry: FaultRegistry | undefined;
   gateway!: FaultGateway;
   /** A second one, by mistake, on the same store. */
   second!: FaultGateway;
@@ -40,6 +33,8 @@ export class FaultSite {
   images: readonly string[] = [];
   /** Whether the data folder is a file system of its own, which can be filled. */
   smallDisk = false;
+  /** Whether there are gateways. */
+  opened = false;
 
   async open(random: Random): Promise<void> {
     mkdirSync(this.data);
@@ -51,42 +46,45 @@ export class FaultSite {
       // not permitted here: the campaign goes without a full disk
     }
     await this.engine.start(false);
-    this.registry = await FaultRegistry.start();
+    this.#registry = await FaultRegistry.start();
     this.images = await this.#push(random);
     const ports = [await freePort(), await freePort()];
     const config = this.#configure();
     [this.gateway, this.second] = ports.map((port) => new FaultGateway(`http://127.0.0.1:${String(port)}`, config, this.log, this.program)) as [FaultGateway, FaultGateway];
+    this.opened = true;
+  }
+
+  get registry(): FaultRegistry {
+    if (this.#registry === undefined) throw new Error('the site is not open');
+    return this.#registry;
   }
 
   /** Fills the disk to the last byte; resolves with what frees it again. */
   fillDisk(): () => void {
-    const file = join(this.data, 'ballast');
-    const handle = openSync(file, 'a');
-    const zeros = Buffer.alloc(2 ** 20);
-    try {
-      for (let size = zeros.length; size >= 1; ) {
-        try {
-          writeSync(handle, zeros, 0, size);
-        } catch {
-          size = Math.floor(size / 2);
-        }
-      }
-    } finally {
-      closeSync(handle);
-    }
-    return () => rmSync(file, { force: true });
+    return fill(join(this.data, 'ballast'));
+  }
+
+  /** Puts right what a fault that failed half-way may have left. */
+  async restore(): Promise<void> {
+    this.registry.weather = 'fair';
+    this.engine.freeze(false);
+    await this.engine.start(false);
+    for (const gateway of [this.gateway, this.second]) gateway.tell({ die: null, clockOffset: 0 });
+    this.gateway.signal('SIGCONT');
+    await this.second.end('SIGKILL');
+    await this.gateway.start();
   }
 
   /** The last lines of the gateways' log, and those about jobs that problems name. */
   tail(problems: readonly string[]): string {
-    const lines = readFileSync(this.log, 'utf8').split('\n');
+    const lines = existsSync(this.log) ? readFileSync(this.log, 'utf8').split('\n') : [];
     return [...lines.filter((line) => problems.some((problem) => idsIn(problem).some((id) => line.includes(id)))).slice(-60), '…', ...lines.slice(-40)].join('\n');
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.gateway.end('SIGKILL'), this.second.end('SIGKILL')]);
+    if (this.opened) await Promise.all([this.gateway.end('SIGKILL'), this.second.end('SIGKILL')]);
     await this.engine.dispose();
-    await this.registry.stop();
+    await this.#registry?.stop();
     if (this.smallDisk) execFileSync('umount', [this.data]);
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -128,7 +126,7 @@ registryClient: { tagSeconds: 0 }
 policy:
   bases: [{ name: busybox, image: "${this.registry.host}/base/busybox:1" }]
   rules: [{ name: built-on-busybox, images: ["${this.registry.host}/job/**"], base: [busybox] }]
-jobs: { slots: 8, cores: 2, defaultCores: 0.1, defaultMemory: 32M, lease: 2s, grace: 1s, results: { bytes: 4M, files: 10 } }
+jobs: { slots: 8, cores: 2, defaultCores: 0.1, defaultMemory: 32M, lease: 2s, grace: 1s, results: { bytes: 4M, files: 10 }, lifetime: { default: 90d, max: 90d }, images: { unused: 20s } }
 `,
     );
     return file;

@@ -1,24 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { JobDocument } from './job-document.ts';
+import { type Expected, expectedOf, FAILED, NO_ROOM, type Plan } from './plan.ts';
 
 /** What a client was told of a request: done, nothing (no answer, or an outage: it may have been done), or it was never made. */
 export type Told = 'done' | 'unknown' | 'never';
-
-/** What a job's program is to do. */
-export interface Plan {
-  /** In the program's environment and the job's RUNID: what it is known by everywhere. */
-  readonly mark: string;
-  readonly image: string;
-  /** Seconds. */
-  readonly pause: number;
-  /** Lines of its output file; 0 = none. */
-  readonly rows: number;
-  readonly code: number;
-  /** executionDuration in seconds; shorter than the pause = the job is to be ABORTED. */
-  readonly limit: number;
-  /** The instant of its destruction, where that is soon. */
-  readonly destruction: string | undefined;
-}
 
 /** One job as its client knows it. */
 export interface KnownJob {
@@ -37,33 +21,24 @@ export interface KnownJob {
   endedSeen: number | undefined;
 }
 
-/** A known job that is to be ended by its limit. */
-export function isToBeAborted({ limit, pause }: Plan): boolean {
-  return limit < pause;
-}
-
-/** What the program writes when nothing stops it. */
-export function expectedOutput({ mark, rows }: Plan): { readonly stdout: string; readonly data: string | undefined } {
-  return { stdout: `begin ${mark}\nend ${mark}\n`, data: rows === 0 ? undefined : sha256(`${mark}\n`.repeat(rows)) };
-}
-
-export function sha256(bytes: string | Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-/** What happened while the job ran, as far as it excuses an end. */
+/** What happened while the job was there, as far as it excuses an end. */
 export interface Weather {
-  /** The engine was stopped or killed. */
+  /** The engine was stopped, killed or frozen. */
   readonly engine: boolean;
+  /** The engine's disk was full. */
+  readonly engineDisk: boolean;
   /** The registry was not fair. */
   readonly registry: boolean;
 }
 
-/** What is wrong with how a job ended; nothing = all is well. `runs`: how often its program was really started. */
-export function judge(known: KnownJob, job: JobDocument | undefined, runs: number, weather: Weather): string[] {
+/** What is wrong with how a job ended; nothing = all is well. `runs`: how often each mark's program was really started. */
+export function judge(known: KnownJob, job: JobDocument | undefined, runs: ReadonlyMap<string, number>, weather: Weather): string[] {
   const problems: string[] = [];
-  const wrong = (text: string): void => void problems.push(`${known.plan.mark} ${job?.jobId ?? known.path ?? ''}: ${text}`);
-  if (runs > 1) wrong(`its program was started ${String(runs)} times`);
+  const wrong = (text: string): void => void problems.push(`${known.plan.mark} (${known.plan.kind}) ${job?.jobId ?? known.path ?? ''}: ${text}`);
+  for (const { mark, restarts } of known.plan.services) {
+    const started = runs.get(mark) ?? 0;
+    if (started > restarts + 1) wrong(`its program ${mark} was started ${String(started)} times${restarts === 0 ? '' : `, with ${String(restarts)} restarts`}`);
+  }
   const mayBeGone = known.deleted !== 'never' || known.plan.destruction !== undefined;
   if (job === undefined) {
     if (known.created === 'done' && !mayBeGone) wrong('it was accepted and is lost');
@@ -72,38 +47,67 @@ export function judge(known: KnownJob, job: JobDocument | undefined, runs: numbe
   if (known.deleted === 'done') wrong('it was deleted and is there');
   if (known.plan.destruction !== undefined) wrong(`it is there after its destruction (${job.phase})`);
   if (known.ended !== undefined && known.ended !== job.phase) wrong(`it was seen in ${known.ended} and is ${job.phase} now`);
-  const phase = phaseProblem(known, job, runs, weather);
-  if (phase !== undefined) wrong(`${phase} (${job.phase}, ${String(runs)} runs, ${JSON.stringify(job.errorSummary)}, ${JSON.stringify(job.jobInfo)})`);
+  const told = known.plan.services.map(({ mark }) => runs.get(mark) ?? 0);
+  const phase = phaseProblem(known, job, told, weather);
+  if (phase !== undefined) wrong(`${phase} (${job.phase}, limit ${String(known.plan.limit)} s, runs ${told.join(', ')}, ${JSON.stringify(job.errorSummary)}, ${JSON.stringify(job.jobInfo)})`);
   return problems;
 }
 
-function phaseProblem(known: KnownJob, job: JobDocument, runs: number, weather: Weather): string | undefined {
+function phaseProblem(known: KnownJob, job: JobDocument, runs: readonly number[], weather: Weather): string | undefined {
   const { plan } = known;
+  const expected = expectedOf(plan);
   switch (job.phase) {
     case 'PENDING':
       return known.run === 'done' ? 'it was told to run and never did' : undefined;
     case 'COMPLETED':
-      if (runs !== 1) return 'it is COMPLETED and did not run once';
-      if (plan.code !== 0) return 'it is COMPLETED and its program failed';
-      return isToBeAborted(plan) ? 'it is COMPLETED beyond its limit' : undefined;
+      if (expected.phase !== 'COMPLETED') return expected.phase === 'ABORTED' ? 'it is COMPLETED beyond its limit' : 'it is COMPLETED and its program failed';
+      return haveRun(plan, expected, runs, weather) ? undefined : 'it is COMPLETED and did not run as often as it should';
     case 'ABORTED':
-      return known.aborted !== 'never' || isToBeAborted(plan) ? undefined : 'nobody has aborted it';
+      if (!weather.engine && !weather.engineDisk && runs.some((each, i) => each > (expected.runs[i] ?? 0))) return 'it has run more often than it should';
+      return known.aborted !== 'never' || expected.phase === 'ABORTED' ? undefined : 'nobody has aborted it';
     case 'ERROR':
-      return errorProblem(known, job, runs, weather);
+      return errorProblem(plan, expected, job, runs, weather);
     default:
       return 'it is not over';
   }
 }
 
+/** Whether each program was started as often as it should be; an engine that ends programs, or has no room for what they write, has them restarted more often, where they are. */
+function haveRun({ services }: Plan, expected: Expected, runs: readonly number[], weather: Weather): boolean {
+  return services.every(({ restarts }, i) => {
+    const [is, should] = [runs[i] ?? 0, expected.runs[i] ?? 0];
+    return is === should || ((weather.engine || weather.engineDisk) && is > should && is <= restarts + 1);
+  });
+}
+
 /** Programs that were ended from outside, as init and the engine tell it. */
 const BY_SIGNAL = new Set([137, 143, 255]);
 
-function errorProblem({ plan }: KnownJob, job: JobDocument, runs: number, weather: Weather): string | undefined {
+/** Of a service for which another waits in vain. */
+const BROKEN = /which ended with exit code (\d+)$/;
+
+function errorProblem(plan: Plan, expected: Expected, job: JobDocument, runs: readonly number[], weather: Weather): string | undefined {
   const message = job.errorSummary?.message ?? '';
-  const exitCode = job.jobInfo?.['exitCode'];
-  if (exitCode !== undefined && exitCode === plan.code && plan.code !== 0) return runs === 1 ? undefined : 'it has an exit code and did not run once';
-  if (exitCode !== undefined && BY_SIGNAL.has(Number(exitCode))) return weather.engine ? undefined : 'nobody has ended its program';
+  // a program's own, be it that of one that another waits for
+  const exitCode = Number(job.jobInfo?.['exitCode'] ?? BROKEN.exec(message)?.[1] ?? NaN);
+  if (endedAsExpected(expected, job)) return haveRun(plan, expected, runs, weather) ? undefined : 'it has an end of its own and did not run as often as it should';
+  if (exitCode === NO_ROOM) return weather.engineDisk ? undefined : 'there was room on the disk';
+  if (BY_SIGNAL.has(exitCode)) return weather.engine ? undefined : 'nobody has ended its program';
+  if (exitCode === FAILED && usedUp(plan, runs)) return weather.engine || weather.engineDisk ? undefined : 'nobody has used up its restarts';
   if (job.errorSummary?.type !== 'transient') return 'an error that says that trying again will not help';
   if (/lost|engine/.test(message) && weather.engine) return undefined;
-  return /registry|pull|manifest|image/i.test(message) && weather.registry && runs === 0 ? undefined : 'an error that no fault explains';
+  if (/no space left|engine/.test(message) && weather.engineDisk) return undefined;
+  return /registry|pull|manifest|image/i.test(message) && weather.registry && runs.every((each) => each === 0) ? undefined : 'an error that no fault explains';
+}
+
+/** Whether its programs have ended it, as they were told to. */
+export function endedAsExpected(expected: Expected, { errorSummary, jobInfo, phase }: JobDocument): boolean {
+  if (phase !== expected.phase || phase === 'ABORTED') return false;
+  if (phase === 'COMPLETED') return true;
+  return expected.exitCode === undefined ? errorSummary?.message === expected.message : jobInfo?.['exitCode'] === expected.exitCode;
+}
+
+/** An engine that ends a program takes one of the restarts with which it would have come to its good end. */
+function usedUp({ services }: Plan, runs: readonly number[]): boolean {
+  return services.some(({ failures, restarts }, i) => failures > 0 && restarts > 0 && runs[i] === restarts + 1);
 }

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Docker from 'dockerode';
+import { fill } from './full-disk.ts';
+import { Spells } from './weather.ts';
 
 /** Stands before runc and keeps the one count that nobody can talk out of: what was really started. */
 const RUNTIME = (log: string): string => `#!/bin/sh
@@ -26,8 +28,8 @@ esac
 exec runc "$@"
 `;
 
-/** An outage is felt so long before and after (milliseconds). */
-const AROUND = 3_000;
+/** Bytes of the file system that holds images, containers and volumes: some times what a campaign needs at once. */
+const DISK = 768 * 2 ** 20;
 
 /** A Docker Engine of the harness's own, which it may stop and kill; nobody else's is touched. Needs root. */
 export class OwnEngine {
@@ -38,18 +40,31 @@ export class OwnEngine {
   /** Of its own, for with none an engine takes away the one that the machine's engine has. Nothing is ever attached to it. */
   readonly #bridge = `pqf${randomBytes(4).toString('hex')}`;
   #process: ChildProcess | undefined;
-  /** When it was not there, in instants of the one clock that it shares with the harness. */
-  readonly outages: { readonly from: number; until: number }[] = [];
+  readonly #away = new Spells();
+  readonly #full = new Spells();
+  /** Whether its data is on a file system of its own, which can be filled. */
+  smallDisk = false;
 
   constructor() {
     const runtime = join(this.folder, 'runtime.sh');
     writeFileSync(runtime, RUNTIME(this.#runs), { mode: 0o755 });
     writeFileSync(this.#runs, '');
-    mkdirSync(join(this.folder, 'data'));
+    mkdirSync(this.#data);
+    try {
+      // overlay2 takes a tmpfs below it since Linux 4.9
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${String(DISK)},mode=711`, 'pratique-faults', this.#data], { stdio: 'pipe' });
+      this.smallDisk = true;
+    } catch {
+      // not permitted here: the campaign goes without
+    }
     const net = randomBytes(1)[0] ?? 0;
     for (const words of [['link', 'add', this.#bridge, 'type', 'bridge'], ['addr', 'add', `169.254.${String(net)}.1/30`, 'dev', this.#bridge], ['link', 'set', this.#bridge, 'up']]) {
       execFileSync('busybox', ['ip', ...words], { stdio: 'pipe' });
     }
+  }
+
+  get #data(): string {
+    return join(this.folder, 'data');
   }
 
   get alive(): boolean {
@@ -69,14 +84,13 @@ export class OwnEngine {
     rmSync(join(this.folder, 'docker.pid'), { force: true });
     const log = openSync(join(this.folder, 'dockerd.log'), 'a');
     const runtime = ['--add-runtime', `counted=${join(this.folder, 'runtime.sh')}`, '--default-runtime', 'counted'];
-    const places = ['--data-root', join(this.folder, 'data'), '--exec-root', join(this.folder, 'exec'), '--pidfile', join(this.folder, 'docker.pid'), '-H', `unix://${this.socket}`];
+    const places = ['--data-root', this.#data, '--exec-root', join(this.folder, 'exec'), '--pidfile', join(this.folder, 'docker.pid'), '-H', `unix://${this.socket}`];
     const child = spawn('dockerd', [...places, `--bridge=${this.#bridge}`, '--iptables=false', '--ip-forward=false', '--ip-masq=false', ...runtime, ...(liveRestore ? ['--live-restore'] : [])], { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     this.#process = child;
     for (let i = 0; i < 600 && this.alive; i += 1) {
       if (await this.docker.ping().then(() => true, () => false)) {
-        const last = this.outages.at(-1);
-        if (last !== undefined) last.until = Date.now();
+        this.#away.end();
         return true;
       }
       await pause(100);
@@ -90,7 +104,7 @@ export class OwnEngine {
     const child = this.#process;
     if (child === undefined || !this.alive) return;
     const exited = once(child, 'exit');
-    this.outages.push({ from: Date.now(), until: Infinity });
+    this.#away.begin();
     child.kill('SIGCONT');
     child.kill(signal);
     await exited;
@@ -108,9 +122,18 @@ export class OwnEngine {
     if (!this.alive) return;
     this.#process?.kill(frozen ? 'SIGSTOP' : 'SIGCONT');
     // what a program says meanwhile may be lost: when it ends, the engine gives its log two seconds by the clock
-    const last = this.outages.at(-1);
-    if (frozen) this.outages.push({ from: Date.now(), until: Infinity });
-    else if (last !== undefined) last.until = Math.min(last.until, Date.now());
+    if (frozen) this.#away.begin();
+    else this.#away.end();
+  }
+
+  /** Fills its disk to the last byte; resolves with what frees it again. */
+  fillDisk(): () => void {
+    this.#full.begin();
+    const free = fill(join(this.#data, 'ballast'));
+    return () => {
+      free();
+      this.#full.end();
+    };
   }
 
   /** How often each mark's program was started. */
@@ -130,17 +153,23 @@ export class OwnEngine {
     return count;
   }
 
-  /** Containers, volumes and networks that carry a gateway's label, or are of nobody the engine makes itself. */
+  /** Containers, volumes and networks but those of the engine itself, and images that were made for a job. */
   async remains(): Promise<readonly string[]> {
     const containers = await this.docker.listContainers({ all: true });
     const { Volumes } = await this.docker.listVolumes();
+    const images = await this.docker.listImages({ all: true, filters: { label: ['pratique.job'] } });
     const networks = (await this.docker.listNetworks()).filter(({ Name }) => !['none', 'host', 'bridge'].includes(Name));
-    return [...containers.map(({ Names, State }) => `container ${Names.join()} (${State})`), ...Volumes.map(({ Name }) => `volume ${Name}`), ...networks.map(({ Name }) => `network ${Name}`)];
+    return [...containers.map(({ Names, State }) => `container ${Names.join()} (${State})`), ...Volumes.map(({ Name }) => `volume ${Name}`), ...networks.map(({ Name }) => `network ${Name}`), ...images.map(({ Id }) => `image ${Id}`)];
   }
 
   /** Whether it was away, or about to go or just back, between these instants. */
   wasAway(from: number, until: number): boolean {
-    return this.outages.some((outage) => outage.from - AROUND < until && from < outage.until + AROUND);
+    return this.#away.within(from, until);
+  }
+
+  /** Whether its disk was full, or just before or after, between these instants. */
+  wasFull(from: number, until: number): boolean {
+    return this.#full.within(from, until);
   }
 
   /** What the engine itself says to the removal of something that is left. */

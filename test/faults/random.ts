@@ -30,6 +30,12 @@ export class Random {
     return value;
   }
 
+  /** All of them, in another order. */
+  shuffled<T>(values: readonly T[]): T[] {
+    const left = [...values];
+    return values.map(() => left.splice(this.int(0, left.length - 1), 1)).flat();
+  }
+
   /** One of the names, each as often as its weight says. */
   weighted<T extends string>(weights: Readonly<Record<T, number>>): T {
     const names = Object.keys(weights) as T[];
