@@ -83,14 +83,12 @@ describe('leases', () => {
     const start = test.engine.start.bind(test.engine);
     const failed = new Promise<unknown>((resolve) => {
       test.engine.start = async (...given) => {
-        try {
-          return await start(...given);
-        } catch (error) {
-          test.execution.drain();
-          test.store.holds = holds;
-          resolve(error);
-          throw error;
-        }
+        const outcome = start(...given);
+        await outcome.catch(() => undefined);
+        test.execution.drain();
+        test.store.holds = holds;
+        resolve(await outcome.catch((error: unknown) => error));
+        return outcome;
       };
     });
     const { id } = await test.run();
