@@ -31,7 +31,7 @@ import type { EngineConfig } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
 import { relaxationRefusal } from './rule-needs.ts';
 import type { ContainerEngine } from './container-engine.ts';
-import type { CreateOptions, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
+import type { ActOptions, CreateOptions, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
 
 export interface DockerEngineOptions {
   readonly config: EngineConfig;
@@ -125,11 +125,11 @@ export class DockerEngine implements ContainerEngine {
     await translated('create the container', () => this.#creation.create(jobId, task, names, imageId, options.secrets));
   }
 
-  async start(jobId: string, signal: AbortSignal, secrets: ReadonlyMap<string, string> = new Map()): Promise<EngineRun> {
+  async start(jobId: string, signal: AbortSignal, secrets: ReadonlyMap<string, string> = new Map(), options: ActOptions = {}): Promise<EngineRun> {
     signal.throwIfAborted();
     const begun = this.#starting.get(jobId);
     if (begun) return begun;
-    const starting = translated('start the container', () => this.#start(jobId, secrets)).finally(() => this.#starting.delete(jobId));
+    const starting = translated('start the container', () => this.#start(jobId, secrets, options)).finally(() => this.#starting.delete(jobId));
     this.#starting.set(jobId, starting);
     return starting;
   }
@@ -279,7 +279,7 @@ export class DockerEngine implements ContainerEngine {
     this.#tidying.set(jobId, tidying);
   }
 
-  async #start(jobId: string, secrets: ReadonlyMap<string, string>): Promise<EngineRun> {
+  async #start(jobId: string, secrets: ReadonlyMap<string, string>, { mayAct }: ActOptions): Promise<EngineRun> {
     const names = namesOf(this.#gateway, jobId);
     const { container } = names;
     const made = await this.#container(container);
@@ -288,6 +288,7 @@ export class DockerEngine implements ContainerEngine {
     if (neverRan(before)) throw couldNotStart(`the engine could not start the container: ${before.exit?.error ?? ''}`);
     if (before.state !== 'created') return before;
     if (made.HostConfig['NetworkMode'] !== 'none') await this.#networks.check(names);
+    await mayAct?.();
     const start = (): Promise<void> => this.#startNow(container);
     await (secrets.size === 0 ? start() : this.#secrets.during(jobId, names, String(made.Config['User']), secrets, start));
     this.#tidyMeanwhile(jobId, names);

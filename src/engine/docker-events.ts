@@ -11,10 +11,19 @@ const eventSchema = z.object({ Action: z.string(), Actor: z.object({ ID: z.strin
  * yes means that it has been up ever since, and knows whether the container was started. No means that this cannot be said.
  * Throws EngineUnavailable.
  */
-export async function remembersCreation(calls: DockerCalls, containerId: string): Promise<boolean> {
+export function remembersCreation(calls: DockerCalls, containerId: string): Promise<boolean> {
+  return remembers(calls, containerId, ['create']);
+}
+
+/** The same where the name was changed before the start: that is later, and so longer remembered. */
+export function remembersNaming(calls: DockerCalls, containerId: string): Promise<boolean> {
+  return remembers(calls, containerId, ['create', 'rename']);
+}
+
+async function remembers(calls: DockerCalls, containerId: string, actions: readonly string[]): Promise<boolean> {
   const now = engineTime((await calls.ask('GET', '/info')).body);
   // without an end that has passed the engine would go on telling
-  const query = { since: 1, until: now / 1000, filters: { type: ['container'], container: [containerId], event: ['create'] } };
+  const query = { since: 1, until: now / 1000, filters: { type: ['container'], container: [containerId], event: actions } };
   const said = await buffer(await calls.open('GET', '/events', { query })).catch((error: unknown) => {
     throw engineUnavailable(error);
   });
@@ -24,7 +33,7 @@ export async function remembersCreation(calls: DockerCalls, containerId: string)
     .filter((line) => line !== '')
     .some((line) => {
       const event = eventSchema.safeParse(parsed(line));
-      return event.success && event.data.Action === 'create' && event.data.Actor.ID === containerId;
+      return event.success && actions.includes(event.data.Action) && event.data.Actor.ID === containerId;
     });
 }
 

@@ -1,7 +1,7 @@
 import type { PinnedProject } from '../task/project.ts';
 import type { DockerCalls } from './docker-call.ts';
 import type { DockerImages } from './docker-images.ts';
-import { type InspectedContainer, parseContainer, parseCreated } from './docker-inspect.ts';
+import { type InspectedContainer, parseContainer, parseCreated, runOf } from './docker-inspect.ts';
 import { ProjectNames, projectGateway, type ServiceContainer } from './docker-project-names.ts';
 import { endpointsOf, serviceOptions, type ServiceOptions } from './docker-project-options.ts';
 import { ProjectThings } from './docker-project-things.ts';
@@ -35,24 +35,27 @@ export class ProjectBuilder {
     return new Map(ids);
   }
 
-  /** Networks, volumes, images with files, containers; what an earlier try has made is found and used. Throws EngineRefused. */
-  async build(jobId: string, project: PinnedProject, imageIds: ReadonlyMap<string, string>): Promise<void> {
+  /** Networks, volumes, images with files, containers; what an earlier try has made is found and used. Throws EngineRefused, and what `mayAct` does. */
+  async build(jobId: string, project: PinnedProject, imageIds: ReadonlyMap<string, string>, mayAct: () => Promise<void>): Promise<void> {
     const names = new ProjectNames(this.#gateway, jobId);
     const containers = names.containers(project);
+    await mayAct();
     await this.#things.prepare(jobId, project, containers, names);
     const ready = new Map<string, string>();
     for (const [i, service] of project.services.entries()) {
       const imageId = imageIds.get(service.name);
       if (imageId === undefined) throw new EngineRefused('an image of the project was not verified');
+      await mayAct();
       ready.set(service.name, await this.#things.withFiles(imageId, service, i, names));
     }
     for (const container of containers) {
       const options = serviceOptions(container, project, names, ready.get(container.service.name) ?? '', this.#config, jobId);
-      await this.#container(jobId, container, project, names, options);
+      await mayAct();
+      await this.#container(jobId, container, project, names, options, mayAct);
     }
   }
 
-  async #container(jobId: string, container: ServiceContainer, project: PinnedProject, names: ProjectNames, options: ServiceOptions): Promise<void> {
+  async #container(jobId: string, container: ServiceContainer, project: PinnedProject, names: ProjectNames, options: ServiceOptions, mayAct: () => Promise<void>): Promise<void> {
     const own = mountsOf(options).some(({ Source }) => Source === container.names.output);
     const tidy = own ? await this.#things.prepareOutput(jobId, container.names) : undefined;
     const { status, body } = await this.#calls.ask('POST', '/containers/create', { query: { name: container.names.container }, body: options, accept: [NOT_FOUND, CONFLICT] });
@@ -67,10 +70,25 @@ export class ProjectBuilder {
       await this.#calls.ask('POST', `/networks/${network}/connect`, { body: { Container: container.names.container, EndpointConfig: endpoint }, accept: [FORBIDDEN] });
     }
     const warnings = status === CONFLICT ? [] : parseCreated(body).Warnings;
-    await this.#mustBeAsAsked(container, options, endpointsOf(container.service, project, names).map(({ network }) => network), warnings);
+    const networks = endpointsOf(container.service, project, names).map(({ network }) => network);
+    const { made, differences } = await this.#compared(container, options, networks, warnings);
+    if (differences.length === 0) return;
+    // What an engine that was killed has kept of an earlier try says nothing of the job: the next try makes it anew.
+    const kept = status === CONFLICT;
+    if (kept) await this.#discard(jobId, made, mayAct);
+    throw new EngineRefused(`the engine's container for service ${container.service.name} is not the one that was asked for: ${differences.join(', ')}`, { temporary: kept });
   }
 
-  async #mustBeAsAsked({ names, service }: ServiceContainer, options: ServiceOptions, networks: readonly string[], warnings: readonly string[]): Promise<void> {
+  /** Removes a container that was never started, and no other. */
+  async #discard(jobId: string, made: InspectedContainer, mayAct: () => Promise<void>): Promise<void> {
+    if (runOf(jobId, made).state !== 'created') return;
+    await mayAct();
+    // without force the engine keeps what runs by now
+    await this.#calls.ask('DELETE', `/containers/${made.Id}`, { query: { v: true }, accept: [NOT_FOUND, CONFLICT] });
+  }
+
+  /** The container, and what of it is not as asked for. `warnings`: of its creation. */
+  async #compared({ names, service }: ServiceContainer, options: ServiceOptions, networks: readonly string[], warnings: readonly string[]): Promise<{ readonly made: InspectedContainer; readonly differences: readonly string[] }> {
     const noSwap = this.#config.hostHasNoSwap;
     const serious = seriousWarnings(warnings, noSwap).filter((warning) => !/Localhost DNS/i.test(warning));
     if (serious.length > 0) throw new EngineRefused(`the engine cannot hold service ${service.name} to what was asked: ${serious.join('; ')}`);
@@ -86,7 +104,7 @@ export class ProjectBuilder {
       ...(sameHealth(options, made) ? [] : ['Config.Healthcheck']),
       ...(Object.keys(NetworkingConfig.EndpointsConfig).every((name) => networks.includes(name)) ? [] : ['NetworkingConfig']),
     ];
-    if (differences.length > 0) throw new EngineRefused(`the engine's container for service ${service.name} is not the one that was asked for: ${differences.join(', ')}`);
+    return { made, differences };
   }
 }
 

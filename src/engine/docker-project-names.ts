@@ -67,6 +67,11 @@ export class ProjectNames {
     return { label: [`${LABELS.gateway}=${this.gateway}`, `${LABELS.job}=${this.#jobId}`] };
   }
 
+  /** What the names of everything of this job begin with, and of no other's. */
+  get prefix(): string {
+    return `${this.#base}.`;
+  }
+
   network(index: number): string {
     return `${this.#base}.net-${String(index)}`;
   }

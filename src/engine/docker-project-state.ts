@@ -9,6 +9,10 @@ export interface ServiceRun {
   readonly run: EngineRun;
   /** Somebody has stopped the project before this one was started: it never will be. */
   readonly held: boolean;
+  /** Somebody was about to start it, after the project's first ones. */
+  readonly asked: boolean;
+  /** This process is starting it at this moment. */
+  readonly starting: boolean;
   /** Times it was started once more. */
   readonly restarts: number;
   /** Absent = has no health check. */
@@ -51,6 +55,15 @@ export function projectState(containers: readonly ServiceRun[]): ProjectState {
   // Nothing runs, nothing can start: somebody has stopped the project on its way up.
   if (running.length + ready.length + again.length === 0) return { ...common, exit: failure('the project was stopped before all of its services had started') };
   return common;
+}
+
+/**
+ * Whether somebody was about to start a container of which the engine says that it never was: an engine that is killed in the
+ * middle of a start says so afterwards. Those that need nothing are started first, all at once.
+ */
+export function mayHaveStarted({ asked, held, plan, run, starting }: ServiceRun, containers: readonly ServiceRun[]): boolean {
+  if (run.state !== 'created' || held || starting) return false;
+  return asked || (plan.needs.length === 0 && containers.some((other) => other.run.state !== 'created'));
 }
 
 /** Whether a container may be started once more after it has ended. */

@@ -1,6 +1,6 @@
 import type { Agent } from 'node:http';
 import { type Duplex, Readable } from 'node:stream';
-import type { Clock } from '../clock.ts';
+import type { Clock, Instant } from '../clock.ts';
 import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedProject } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
@@ -25,7 +25,7 @@ import { canRestart, jobRun, projectState, type ServiceRun } from './docker-proj
 import { JobRelays, type Reached } from './docker-relay.ts';
 import { usageOf } from './docker-usage.ts';
 import type { EngineConfig } from './engine-config.ts';
-import { EngineRefused, type EngineRun, type LogOptions, type OutputFile, type OutputSkipped } from './engine.ts';
+import { type ActOptions, EngineRefused, type EngineRun, type LogOptions, type OutputFile, type OutputSkipped } from './engine.ts';
 import type { ProjectEngine } from './project-engine.ts';
 
 const NOT_MODIFIED = 304;
@@ -62,31 +62,37 @@ export class DockerProjects implements ProjectEngine {
     this.#builder = new ProjectBuilder(this.#calls, images, options.gateway, options.config);
   }
 
-  async create(jobId: string, project: PinnedProject, signal: AbortSignal): Promise<void> {
+  async create(jobId: string, project: PinnedProject, signal: AbortSignal, { mayAct = free }: ActOptions = {}): Promise<void> {
     const imageIds = await translatedCalls('show the images', () => this.#builder.verifiedImages(project, signal));
     signal.throwIfAborted();
     // From here on no signal: what has begun on the engine goes on there, and must be known to be there.
-    try {
-      await translatedCalls('create the project', () => this.#builder.build(jobId, project, imageIds));
-    } catch (error) {
-      // After an outage nothing can be undone, and what is there may be good; `remove` finds whatever there is.
-      if (error instanceof EngineRefused) await this.remove(jobId).catch(() => undefined);
-      throw error;
-    }
+    await translatedCalls('create the project', async () => {
+      const { runs, lost } = await this.#runs.found(jobId, this.#names(jobId));
+      if (lost && runs.some(({ run }) => run.state !== 'created')) return;
+      // Where it fails, what is there stays: it may be good, and it may be a successor's by now.
+      await this.#builder.build(jobId, project, imageIds, mayAct);
+    });
   }
 
-  async start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+  async start(jobId: string, signal: AbortSignal, _secrets?: ReadonlyMap<string, string>, { mayAct = free }: ActOptions = {}): Promise<EngineRun> {
     signal.throwIfAborted();
     return translatedCalls('start the project', async () => {
       const before = await this.#mustBeThere(jobId);
       const { exit, ready } = projectState(before);
       if (exit !== undefined && before.every(({ run }) => run.startedAt === undefined)) throw new EngineRefused(`the engine could not start the project: ${exit.error ?? ''}`);
-      if (exit === undefined) await allDone(ready.map(({ container }) => this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] })));
+      await mayAct();
+      // their intent is in the store
+      if (exit === undefined) await allDone(ready.map((one) => this.#runs.starts.once(one, () => this.#calls.ask('POST', `/containers/${one.container}/start`, { accept: [NOT_MODIFIED] }))));
       return jobRun(jobId, await this.#mustBeThere(jobId));
     });
   }
 
-  async wait(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+  async wait(jobId: string, signal: AbortSignal, options: ActOptions = {}): Promise<EngineRun> {
+    const mayAct = async (): Promise<void> => {
+      signal.throwIfAborted();
+      await options.mayAct?.();
+      signal.throwIfAborted();
+    };
     return translatedCalls('wait for the project', async () => {
       const pauses = new RestartPauses(this.#clock);
       for (;;) {
@@ -94,20 +100,12 @@ export class DockerProjects implements ProjectEngine {
         if (runs.every(({ run }) => run.state === 'created')) throw new EngineRefused('the project was never started');
         const { exit, ready, again, running, waitsForHealth } = projectState(runs);
         if (exit !== undefined) {
-          await this.#stopAll(running, this.#config.stopGrace);
+          await this.#stopAll(running, this.#config.stopGrace, mayAct);
           // as it was before they were ended
           return { ...jobRun(jobId, running.length === 0 ? runs : await this.#mustBeThere(jobId)), exit };
         }
-        for (const { container } of ready) {
-          signal.throwIfAborted();
-          await this.#startOne(container);
-        }
         const { due, pause } = pauses.of(again);
-        for (const one of due) {
-          signal.throwIfAborted();
-          await this.#startOne(one.container);
-          await this.#runs.countRestart(one);
-        }
+        for (const one of [...ready, ...due]) await this.#runs.starts.marked(one, mayAct, () => this.#startOne(one.container));
         if (ready.length + due.length === 0) await this.#change(running, Math.min(pause, waitsForHealth ? LOOK : Infinity), signal);
       }
     });
@@ -123,8 +121,8 @@ export class DockerProjects implements ProjectEngine {
 
   async mayStartAgain(jobId: string): Promise<boolean> {
     return translatedCalls('tell what it remembers', async () => {
-      const runs = await this.#runs.of(jobId, this.#names(jobId));
-      if (runs.some(({ run }) => run.state !== 'created')) return true;
+      const { runs, lost } = await this.#runs.found(jobId, this.#names(jobId));
+      if (runs.some(({ run }) => run.state !== 'created')) return !lost;
       const remembered = await Promise.all(runs.map(({ container }) => remembersCreation(this.#calls, container)));
       return remembered.every((yes) => yes);
     });
@@ -279,9 +277,10 @@ export class DockerProjects implements ProjectEngine {
   }
 
   /** Those first on which nobody depends. */
-  async #stopAll(running: readonly ServiceRun[], graceSeconds: number): Promise<void> {
+  async #stopAll(running: readonly ServiceRun[], graceSeconds: number, mayAct = free): Promise<void> {
     const levels = [...new Set(running.map(({ plan }) => plan.level))].sort((a, b) => b - a);
     for (const level of levels) {
+      await mayAct();
       await Promise.all(running.filter(({ plan }) => plan.level === level).map(async ({ container, plan }) => {
         const t = Math.max(0, Math.ceil(plan.grace ?? graceSeconds));
         await this.#calls.ask('POST', `/containers/${container}/stop`, { query: { t }, accept: [NOT_MODIFIED, NOT_FOUND], within: (t + this.#config.answerWithin) * 1000 });
@@ -293,8 +292,8 @@ export class DockerProjects implements ProjectEngine {
   async *#entries(jobId: string, first: ServiceRun, stream: 'stdout' | 'stderr', follow: boolean, signal?: AbortSignal): AsyncGenerator<LogEntry> {
     let last: LogEntry | undefined;
     for (let now: ServiceRun | undefined = first, seen = -1; now !== undefined; ) {
-      if (!follow || (now.run.state !== 'created' && (now.restarts > seen || now.run.state === 'running'))) {
-        seen = now.restarts;
+      if (!follow || (now.run.state !== 'created' && (startOf(now) > seen || now.run.state === 'running'))) {
+        seen = startOf(now);
         for await (const entry of this.#written(now.container, stream, follow, last?.time, signal)) yield (last = entry);
         if (!follow || !canRestart(now)) return;
       } else {
@@ -305,12 +304,12 @@ export class DockerProjects implements ProjectEngine {
     }
   }
 
-  /** A container as it is now; undefined when it will never write again, nor has since it was started for the `seen`th time. */
+  /** A container as it is now; undefined when it will never write again, nor has since its start at the instant `seen`. */
   async #yetToWrite(jobId: string, container: string, seen: number, signal?: AbortSignal): Promise<ServiceRun | undefined> {
     const runs = await this.#runs.of(jobId, this.#names(jobId), signal);
     const now = runs.find((each) => each.container === container);
     if (now === undefined || now.run.state === 'running') return now;
-    if (now.run.state === 'exited' && now.restarts > seen) return now;
+    if (now.run.state === 'exited' && startOf(now) > seen) return now;
     return jobRun(jobId, runs).state === 'exited' || (now.run.state === 'exited' && !projectState(runs).again.includes(now)) ? undefined : now;
   }
 
@@ -326,9 +325,17 @@ export class DockerProjects implements ProjectEngine {
   }
 }
 
+/** Whoever is not asked may. */
+const free = async (): Promise<void> => undefined;
+
 /** `web`, or `web-2` of several. */
 function nameOf({ plan }: ServiceRun, all: readonly ServiceRun[]): string {
   return all.filter((other) => other.plan.service === plan.service).length > 1 ? `${plan.service}-${String(plan.replica)}` : plan.service;
+}
+
+/** When it was started last; 0 = it could not be. */
+function startOf({ run }: ServiceRun): Instant {
+  return run.startedAt ?? 0;
 }
 
 async function* bytesOf(entries: AsyncIterable<LogEntry>): AsyncGenerator<Buffer> {

@@ -71,8 +71,14 @@ export interface LogOptions {
   readonly part?: string;
 }
 
+/** How whoever tells the engine to do something is asked whether he still may. */
+export interface ActOptions {
+  /** Asked before every side effect of the call; where it rejects, nothing more is done, and the call rejects with that. */
+  readonly mayAct?: () => Promise<void>;
+}
+
 /** What a container is made with beside its task. */
-export interface CreateOptions {
+export interface CreateOptions extends ActOptions {
   /** It has a place in memory for secrets, which come with its start. */
   readonly secrets: boolean;
 }
@@ -99,7 +105,8 @@ export interface Engine {
   removeImage(name: string, signal: AbortSignal): Promise<boolean>;
   /**
    * Creates the job's container, its volumes prepared, nothing started; then compares what the engine made with what was
-   * asked for. Done already = done. Throws EngineRefused when a limit cannot be enforced or anything differs; then nothing is left.
+   * asked for. Done already = done. Throws EngineRefused when a limit cannot be enforced or anything differs; then nothing is left
+   * of a container, and of a project what was made stays, for the next try or for `remove`.
    */
   create(jobId: string, work: PinnedWork, signal: AbortSignal, options?: CreateOptions): Promise<void>;
   /**
@@ -109,15 +116,18 @@ export interface Engine {
    * only: what the engine has begun, it does. `secrets`: texts that become files in /run/secrets, by name, for a container that was
    * created with a place for them; they are there before its program is.
    */
-  start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>): Promise<EngineRun>;
+  start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>, options?: ActOptions): Promise<EngineRun>;
   /**
    * Whether it is safe to start, once more, a container that somebody has tried to start before. False when the engine believes
    * that it was never started, but has not been up ever since it was made: an engine that is killed in the middle of a start has
    * forgotten it afterwards, and the program may have run.
    */
   mayStartAgain(jobId: string): Promise<boolean>;
-  /** Resolves when the container is over. Rejects with the signal's reason when it aborts. Throws EngineRefused when it is gone or was never started. */
-  wait(jobId: string, signal: AbortSignal): Promise<EngineRun>;
+  /**
+   * Resolves when the container is over; of a project, starts and ends services meanwhile. Rejects with the signal's reason when it
+   * aborts. Throws EngineRefused when it is gone or was never started.
+   */
+  wait(jobId: string, signal: AbortSignal, options?: ActOptions): Promise<EngineRun>;
   /** The job's container, or undefined where there is none. */
   inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined>;
   /** SIGTERM (or the image's stop signal), `graceSeconds` later SIGKILL; resolves when it is over. None there = done. */

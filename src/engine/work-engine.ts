@@ -6,7 +6,7 @@ import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedWork } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
 import type { ContainerEngine } from './container-engine.ts';
-import type { CreateOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
+import type { ActOptions, CreateOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
 import type { ProjectEngine } from './project-engine.ts';
 
 /** An engine for all jobs, out of one for single containers and one for projects. Whose a job is, its id says. */
@@ -46,19 +46,19 @@ export class WorkEngine implements Engine {
   async create(jobId: string, work: PinnedWork, signal: AbortSignal, options?: CreateOptions): Promise<void> {
     // of the other kind it would never be found again
     if ((work.type === 'project') !== isProjectJob(jobId)) throw new Error(`a ${work.type} under the id ${jobId}`);
-    await (work.type === 'project' ? this.#projects.create(jobId, work, signal) : this.#containers.create(jobId, work, signal, options));
+    await (work.type === 'project' ? this.#projects.create(jobId, work, signal, options) : this.#containers.create(jobId, work, signal, options));
   }
 
-  start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>): Promise<EngineRun> {
-    return this.#of(jobId).start(jobId, signal, secrets);
+  start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>, options?: ActOptions): Promise<EngineRun> {
+    return this.#of(jobId).start(jobId, signal, secrets, options);
   }
 
   mayStartAgain(jobId: string): Promise<boolean> {
     return this.#of(jobId).mayStartAgain(jobId);
   }
 
-  wait(jobId: string, signal: AbortSignal): Promise<EngineRun> {
-    return this.#of(jobId).wait(jobId, signal);
+  wait(jobId: string, signal: AbortSignal, options?: ActOptions): Promise<EngineRun> {
+    return this.#of(jobId).wait(jobId, signal, options);
   }
 
   inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined> {

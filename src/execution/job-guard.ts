@@ -55,6 +55,12 @@ export class Guard {
     for (const listener of [...this.#listeners]) listener();
   }
 
+  /** To be asked before everything that the engine is told to do: the job is still to run, and still ours. Throws what the signal aborts with, and Unavailable. */
+  async mayAct(): Promise<void> {
+    await this.look();
+    this.signal.throwIfAborted();
+  }
+
   /** Resolves at the next change of the job after this call; `cancel` to be called when nobody waits for it any more. */
   change(): { readonly happened: Promise<void>; readonly cancel: () => void } {
     let cancel = (): void => undefined;

@@ -10,7 +10,7 @@ import { Guard, isInterruption } from './job-guard.ts';
 import { liveResults } from './job-results.ts';
 import type { JobStart } from './job-start.ts';
 import type { JobWatch } from './job-watch.ts';
-import { END_TRIES, fetching, limitOf, ranFor, stopwatch, type Work } from './job-work.ts';
+import { END_TRIES, fetching, fromStart, limitOf, ranFor, stopwatch, type Work } from './job-work.ts';
 import { type Lease, LeaseLost } from './lease.ts';
 
 export interface JobRunnerParts extends JobEndingParts {
@@ -201,9 +201,10 @@ export class JobRunner {
       signal.throwIfAborted();
       return 'limit';
     };
+    const wait = async (): Promise<EngineRun> => fromStart(await engine.wait(job.id, signal, { mayAct: () => guard.mayAct() }), job);
     try {
       const full = disk.over(job.id, signal).then(() => 'disk' as const);
-      return await Promise.race([engine.wait(job.id, signal), changed.then(() => 'changed' as const), full, ...(left === Infinity ? [] : [limit()])]);
+      return await Promise.race([wait(), changed.then(() => 'changed' as const), full, ...(left === Infinity ? [] : [limit()])]);
     } finally {
       race.abort();
     }
@@ -212,7 +213,7 @@ export class JobRunner {
   async #present({ guard, job }: Work): Promise<EngineRun> {
     const run = await this.#parts.engine.inspect(job.id, guard.signal);
     if (run === undefined || run.state === 'created') throw new EngineRefused('the container is gone');
-    return run;
+    return fromStart(run, job);
   }
 
   /** What to do after a step has failed. */

@@ -89,12 +89,13 @@ export class JobStart {
     if (!haveSameImages(task, job.task)) return { refused: { type: 'fatal', message: OTHER_PLATFORM }, decision };
     const logins = parseLogins(withLogins(job, this.#parts.secrets));
     const [tag] = await Promise.all([this.#tagNow(task, logins, signal), this.#pull(job, imagesOf(task), logins, signal)]);
-    await mayGoOn(guard);
+    await guard.mayAct();
     this.#mustBeOpen();
     const secrets = openSecrets(job, this.#parts.secrets);
-    await engine.create(job.id, task, signal, { secrets: secrets.size > 0 });
+    const mayAct = (): Promise<void> => guard.mayAct();
+    await engine.create(job.id, task, signal, { secrets: secrets.size > 0, mayAct });
     if (!(await this.#mayStart(job, guard))) return { refused: { type: 'transient', message: UNKNOWN }, decision };
-    const run = await engine.start(job.id, signal, secrets).catch((error: unknown) => {
+    const run = await engine.start(job.id, signal, secrets, { mayAct }).catch((error: unknown) => {
       if (error instanceof EngineRefused) return error;
       throw error;
     });
@@ -105,11 +106,11 @@ export class JobStart {
   /** The intent comes first. False when a start was asked for before, and nobody knows what became of it. */
   async #mayStart(job: Job, guard: Guard): Promise<boolean> {
     const { engine, lease, store } = this.#parts;
-    await mayGoOn(guard);
+    await guard.mayAct();
     this.#mustBeOpen();
     const asked = await store.askStart(job.id, lease.holder);
     if (asked === undefined) {
-      await mayGoOn(guard);
+      await guard.mayAct();
       throw new Error('a job that was QUEUED is not any more, and not over');
     }
     return asked === 'first' || (await engine.mayStartAgain(job.id));
@@ -161,10 +162,4 @@ export class JobStart {
 
 function sumOf(pulls: readonly PullProgress[]): PullProgress {
   return pulls.reduce((sum, { current, total }) => ({ current: sum.current + current, total: sum.total + total }), { current: 0, total: 0 });
-}
-
-/** Asked before everything that is done to the engine: the job is still to run, and still ours to run. */
-async function mayGoOn(guard: Guard): Promise<void> {
-  await guard.look();
-  guard.signal.throwIfAborted();
 }

@@ -52,6 +52,14 @@ export function limitOf({ executionDuration }: Job): number {
   return executionDuration === 0 ? Infinity : executionDuration * 1000;
 }
 
+/**
+ * The run from the job's own start: of a container that was started once more, the engine knows the latest start only. Both instants
+ * are the engine's, for the job's was taken from it.
+ */
+export function fromStart(run: EngineRun, { startTime }: Pick<Job, 'startTime'>): EngineRun {
+  return run.startedAt === undefined || startTime === null ? run : { ...run, startedAt: Math.min(run.startedAt, startTime) };
+}
+
 /** Milliseconds that a container ran that is over, as the engine tells it. */
 export function ranFor({ startedAt, finishedAt }: EngineRun): number {
   return startedAt === undefined || finishedAt === undefined ? 0 : finishedAt - startedAt;

@@ -242,6 +242,54 @@ describe('projects on the real engine', function () {
     await successor.close();
   });
 
+  it('a service whose start was asked for by a gateway that died then: it is started, for the engine has been up since', async () => {
+    const project = await world.judge({ services: { setup: sh('true'), web: sh('echo web', { depends_on: { setup: { condition: 'service_completed_successfully' } } }) } });
+    const jobId = await world.create(project);
+    await world.projects.start(jobId, signal);
+    const web = `pratique-${world.docker.gateway}.p.${jobId}.1-1`;
+    await docker('rename', web, `${web}.asked`);
+    expect((await world.story(jobId, await world.projects.wait(jobId, signal))).stdout).to.equal('web | web\n');
+    await world.projects.remove(jobId);
+  });
+
+  it('that has lost a container: nobody knows how it ended, and what it lost is not made anew', async () => {
+    const project = await world.judge({ services: { a: sh('true'), b: sh(STAYS) } });
+    const jobId = await world.create(project);
+    await world.projects.start(jobId, signal);
+    await docker('rm', '-f', `pratique-${world.docker.gateway}.p.${jobId}.0-1`);
+    await world.projects.create(jobId, project, signal);
+    expect([await world.projects.inspect(jobId), await world.projects.mayStartAgain(jobId)]).to.deep.equal([undefined, false]);
+    expect(await world.projects.list()).to.deep.equal([{ jobId, state: 'created' }]);
+    expect(await world.projects.wait(jobId, signal).catch((error: unknown) => error)).to.be.instanceOf(EngineRefused);
+    await world.projects.remove(jobId);
+  });
+
+  it('made in part is created, is completed by the next try, and runs', async () => {
+    const project = await world.judge({ services: { a: sh('echo a'), b: sh('echo b') } });
+    const jobId = await world.create(project);
+    await docker('rm', `pratique-${world.docker.gateway}.p.${jobId}.1-1`);
+    expect([(await world.projects.inspect(jobId))?.state, await world.projects.mayStartAgain(jobId)]).to.deep.equal(['created', true]);
+    await world.create(project, jobId);
+    await world.projects.start(jobId, signal);
+    expect((await world.story(jobId, await world.projects.wait(jobId, signal), ['a', 'b'])).parts).to.deep.equal({ a: 'a\n', b: 'b\n' });
+    await world.projects.remove(jobId);
+  });
+
+  it('of which an engine that was killed kept a volume without its labels: it is listed and removed, and others\' volumes are not', async () => {
+    const [jobId, other] = [world.newJob(), `${world.newJob()}0`];
+    const volumes = [`pratique-${world.docker.gateway}.p.${jobId}.vol-0`, `pratique-${world.docker.gateway}.p.${jobId}0.vol-0`, `pratique-${world.docker.gateway}.p.${other}.0-1.output`, `x-pratique-${world.docker.gateway}.p.${jobId}.vol-0`];
+    for (const name of volumes) await docker('volume', 'create', name);
+    try {
+      expect((await world.projects.list()).map(({ jobId: id, state }) => `${id} ${state}`)).to.have.members([`${jobId} created`, `${jobId}0 created`, `${other} created`]);
+      await world.projects.remove(jobId);
+      expect((await docker('volume', 'ls', '-q', '--filter', `name=${world.docker.gateway}`)).split('\n')).to.have.members(volumes.slice(1));
+      for (const id of [`${jobId}0`, other]) await world.projects.remove(id);
+      expect(await world.projects.list()).to.deep.equal([]);
+    } finally {
+      for (const name of volumes) await docker('volume', 'rm', '-f', name);
+    }
+  });
+
   it('is not brought up further once it was stopped between two services', async () => {
     const project = await world.judge({ services: { setup: sh('true'), web: sh('echo web', { depends_on: ['setup'] }) } });
     const jobId = await world.create(project);

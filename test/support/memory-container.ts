@@ -49,6 +49,11 @@ export class MemoryContainer {
     this.#changed();
   }
 
+  /** A service that has ended was started once more: the engine tells of the latest start only. */
+  startOnceMore(): void {
+    this.#startedAt = this.#clock.now();
+  }
+
   write(stream: 'stdout' | 'stderr', text: string): void {
     this.#text[stream] += text;
     this.#changed();

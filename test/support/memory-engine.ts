@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
 import type { Clock, Instant } from '../../src/clock.ts';
 import { EngineRefused } from '../../src/engine/engine.ts';
-import type { Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
+import type { ActOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { Digest } from '../../src/image/digest.ts';
 import { type Image, pinnedName } from '../../src/image/image.ts';
@@ -48,6 +48,7 @@ export class MemoryEngine implements Engine {
   #behaviour: (jobId: string, task: PinnedTask) => Behaviour;
   readonly #plans = new Map<string, Behaviour>();
   readonly #starts = new Map<string, number>();
+  readonly #askers = new Map<string, () => Promise<void>>();
   readonly #failures: { call: EngineCall; error: Error; after: boolean }[] = [];
   readonly #refusedImages = new Map<Digest | '*', EngineRefused>();
   readonly #unremovable = new Map<string, EngineRefused>();
@@ -63,6 +64,8 @@ export class MemoryEngine implements Engine {
   pullProgress: readonly PullProgress[] = [{ current: 50, total: 100 }, { current: 100, total: 100 }];
   description: EngineDescription = DESCRIPTION;
   closed = 0;
+  /** What happens between the call of a start and what it does. */
+  beforeStart: (jobId: string) => Promise<void> = async () => undefined;
   /** Milliseconds by which the engine's own clock is ahead; to be set before anything runs. */
   clockAhead = 0;
 
@@ -88,6 +91,11 @@ export class MemoryEngine implements Engine {
     const container = this.#containers.get(jobId);
     if (container?.state !== 'running') throw new Error(`no running container of ${jobId}`);
     container.finish({ ...this.#behaviours.get(jobId), ...outcome });
+  }
+
+  /** A service of the job's has ended and was started once more. */
+  startOnceMore(jobId: string): void {
+    this.#present(jobId).startOnceMore();
   }
 
   /** Lets a running container write. */
@@ -165,6 +173,13 @@ export class MemoryEngine implements Engine {
   lose(jobId: string): void {
     this.#containers.get(jobId)?.remove();
     this.#containers.delete(jobId);
+  }
+
+  /** Asks as the latest `wait` for the job does before a side effect. */
+  async mayAct(jobId: string): Promise<void> {
+    const ask = this.#askers.get(jobId);
+    if (ask === undefined) throw new Error(`nobody waits for ${jobId}`);
+    await ask();
   }
 
   /** How often the job's container was started, removed ones included. */
@@ -245,8 +260,10 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  async start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
-    return this.#do('start', jobId, signal, () => {
+  async start(jobId: string, signal: AbortSignal, _secrets?: ReadonlyMap<string, string>, options: ActOptions = {}): Promise<EngineRun> {
+    return this.#do('start', jobId, signal, async () => {
+      await this.beforeStart(jobId);
+      await options.mayAct?.();
       const container = this.#present(jobId);
       const before = container.run();
       if (before.exit && before.startedAt === undefined) throw new EngineRefused(before.exit.error ?? 'it could not be started');
@@ -270,8 +287,9 @@ export class MemoryEngine implements Engine {
     return this.#do('mayStartAgain', jobId, undefined, () => this.#containers.get(jobId)?.state !== 'created' || !this.#restarted);
   }
 
-  async wait(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+  async wait(jobId: string, signal: AbortSignal, options: ActOptions = {}): Promise<EngineRun> {
     return this.#do('wait', jobId, signal, async () => {
+      this.#askers.set(jobId, options.mayAct ?? (async () => undefined));
       const container = this.#present(jobId);
       if (container.state === 'created') throw new EngineRefused('the container was never started');
       const outages = this.#outages;

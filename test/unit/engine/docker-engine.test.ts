@@ -276,6 +276,13 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       });
     }
 
+    it('asks once more whether it may before it does', async () => {
+      docker.on(`GET ${CONTAINER}/json`, container()).on(`POST ${CONTAINER}/start`, DONE);
+      const mayAct = (): Promise<void> => Promise.reject(new Error('the lease is lost'));
+      expect((await failure(engine.start('j1', signal, new Map(), { mayAct }))).message).to.equal('the lease is lost');
+      expect(docker.made(`POST ${CONTAINER}/start`)).to.deep.equal([]);
+    });
+
     it('304: it runs already', async () => {
       docker.on(`GET ${CONTAINER}/json`, container(), RUNNING).on(`POST ${CONTAINER}/start`, { status: 304, json: null });
       expect((await engine.start('j1', signal)).state).to.equal('running');

@@ -66,6 +66,36 @@ describe('leases', () => {
     });
   }
 
+  it('is asked for before whatever the engine does in a wait', async () => {
+    const { id } = await test.run();
+    await test.inPhase(id, 'EXECUTING');
+    await test.engine.whenCalled('wait', id);
+    await test.engine.mayAct(id);
+    test.store.holds = async () => false;
+    expect(await test.engine.mayAct(id).catch((error: unknown) => error)).to.be.instanceOf(Error);
+  });
+
+  it('is asked for once more between the call of a start and what the engine does: lost, nothing is started', async () => {
+    const holds = test.store.holds.bind(test.store);
+    test.engine.beforeStart = async () => {
+      test.store.holds = async () => false;
+    };
+    const start = test.engine.start.bind(test.engine);
+    const failed = new Promise<unknown>((resolve) => {
+      test.engine.start = async (...given) => {
+        const outcome = start(...given);
+        await outcome.catch(() => undefined);
+        test.execution.drain();
+        test.store.holds = holds;
+        resolve(await outcome.catch((error: unknown) => error));
+        return outcome;
+      };
+    });
+    const { id } = await test.run();
+    expect(await failed).to.be.instanceOf(Error);
+    expect(test.engine.starts(id)).to.equal(0);
+  });
+
   it('a gateway that cannot store its heartbeats lets its jobs go, and touches none that another has taken over', async () => {
     let full = false;
     const first = new TestExecution(clock, { lease: LENGTH / 1000 }, (store) => new Proxy(store, {

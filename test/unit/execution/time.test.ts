@@ -90,6 +90,53 @@ describe('jobs and time', () => {
     expect(job.error?.message).to.match(/60 s; it ran 99 s, because nobody could stop it/);
   });
 
+  describe('a service that is started once more, after which the engine knows only its latest start', () => {
+    for (const ahead of [0, 5 * HOUR]) {
+      it(`does not get its job more time when the gateway is restarted (the engine's clock ${String(ahead / HOUR)} h ahead)`, async () => {
+        test.engine.clockAhead = ahead;
+        const { id } = await test.run({ executionDuration: 20 });
+        await test.inPhase(id, 'EXECUTING');
+        clock.advance(16_000);
+        test.engine.startOnceMore(id);
+        await test.stop();
+        clock.advance(1000);
+        await test.start();
+        await clock.whenSleepingUntil(clock.now() + 3000);
+        clock.advance(3000);
+        expect((await test.inPhase(id, 'ABORTED')).error?.message).to.contain('20 s');
+      });
+    }
+
+    it('is over its limit when it ended after that while no gateway ran, and the job with it at the limit', async () => {
+      const { id } = await test.run({ executionDuration: 20 });
+      await test.inPhase(id, 'EXECUTING');
+      await test.stop();
+      clock.advance(16_000);
+      test.engine.startOnceMore(id);
+      clock.advance(10_000);
+      test.engine.finish(id, { code: 0 });
+      await test.start();
+      const job = await test.inPhase(id, 'ABORTED');
+      expect(job.endTime).to.equal((job.startTime ?? 0) + 20_000);
+    });
+
+    it('is over its limit when it ended at that while the gateway was about to stop it', async () => {
+      const { id } = await test.run({ executionDuration: 20 });
+      await test.inPhase(id, 'EXECUTING');
+      await clock.whenSleepingUntil(clock.now() + 20_000);
+      clock.advance(19_000);
+      test.engine.startOnceMore(id);
+      const inspect = test.engine.inspect.bind(test.engine);
+      test.engine.inspect = async (jobId) => {
+        test.engine.inspect = inspect;
+        test.engine.finish(id, { code: 0 });
+        return inspect(jobId);
+      };
+      clock.advance(1000);
+      expect((await test.inPhase(id, 'ABORTED')).error?.message).to.contain('20 s');
+    });
+  });
+
   describe('instants beyond the 24.8 days of one timer', () => {
     it('the clock sleeps as long as it is told to', async () => {
       mock.timers.enable({ apis: ['setTimeout'] });

@@ -1,0 +1,63 @@
+import type { ProjectMarks } from './docker-project-marks.ts';
+import type { ServiceRun } from './docker-project-state.ts';
+
+/** Times a container had been started once more, were this start made: 0 = its first. */
+function numberOf({ run, restarts }: ServiceRun): number {
+  return run.state === 'created' ? 0 : restarts + 1;
+}
+
+/**
+ * Starts of containers, each made once by this process: whoever gives up to wait for one leaves it on its way, and whoever looks
+ * meanwhile sees a container that has yet to start. To start it then, when it is perhaps over already, would run it twice.
+ */
+export class ProjectStarts {
+  readonly #marks: ProjectMarks;
+  /** The latest start of each container; kept when it has been made, for others may have looked before. */
+  readonly #begun = new Map<string, { readonly number: number; readonly done: Promise<void>; over: boolean }>();
+
+  constructor(marks: ProjectMarks) {
+    this.#marks = marks;
+  }
+
+  /** Makes a start that `one` is due; one that has begun already is waited for, and its failure is its beginner's. Rejects as `start` does. */
+  async once(one: ServiceRun, start: () => Promise<unknown>): Promise<void> {
+    const number = numberOf(one);
+    const begun = this.#begun.get(one.container);
+    if (begun !== undefined && begun.number >= number) return void (await begun.done.catch(() => undefined));
+    const made = { number, done: start().then(() => undefined), over: false };
+    this.#begun.set(one.container, made);
+    try {
+      await made.done;
+    } catch (error) {
+      if (this.#begun.get(one.container) === made) this.#begun.delete(one.container);
+      throw error;
+    } finally {
+      made.over = true;
+    }
+  }
+
+  /**
+   * The same with the intent written first, so that nobody starts it again who does not know what became of it. `mayAct` is asked
+   * before either, and its error is thrown.
+   */
+  async marked(one: ServiceRun, mayAct: () => Promise<void>, start: () => Promise<unknown>): Promise<void> {
+    await this.once(one, async () => {
+      const number = numberOf(one);
+      await mayAct();
+      await this.#marks.set(one.container, number === 0 ? { asked: true } : { restarts: number });
+      await mayAct();
+      await start();
+    });
+  }
+
+  /** The number of the start that is under way here. */
+  underWay(container: string): number | undefined {
+    const begun = this.#begun.get(container);
+    return begun === undefined || begun.over ? undefined : begun.number;
+  }
+
+  /** To be called when the container is gone. */
+  forget(container: string): void {
+    this.#begun.delete(container);
+  }
+}
