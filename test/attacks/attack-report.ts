@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { formatSize } from '../../src/task/units.ts';
 import type { Attacker, AttackSite } from './attack-site.ts';
 import type { Attack } from './attacks.ts';
+import { NOISE } from './host-watch.ts';
 
 /** One attack by one user: what became of it. */
 export interface AttackOutcome {
@@ -12,22 +13,19 @@ export interface AttackOutcome {
   readonly host: string;
 }
 
-/** Free bytes on a disk that others use too; an attack that gets through takes more. */
-const NOISE = 256 * 2 ** 20;
-
 /** Runs one attack, looks at the host, and runs a job of somebody else. Throws where anything is not as it should be. */
 export async function attack(site: AttackSite, { name, met, parameters, script }: Attack, as: Attacker): Promise<AttackOutcome> {
-  const before = site.free();
+  const before = await site.watch.before();
   const story = await site.run(as, script(site), parameters);
   const outcome = met(story);
-  const host = await site.look(before);
-  expect(host.remains, 'left on the engine').to.deep.equal([]);
-  expect(host.calls, 'connections to the host').to.equal(0);
-  expect(site.log, 'the log').to.not.include('forged');
-  expect(host.disk, 'disk that is gone').to.be.below(NOISE);
+  const { differences, started, summary } = await site.watch.after(before);
+  expect(differences, 'otherwise than before').to.deep.equal([]);
+  expect(started, 'containers that were looked for').to.be.at.least(1);
+  expect(site.calls(), 'connections to the host').to.equal(0);
+  expect(site.log, 'the log').to.include(story.job.jobId).and.not.include('forged');
   const next = await site.run('nobody', 'echo alive; echo x > /output/x');
   expect([next.job.phase, next.stdout], 'the next job').to.deep.equal(['COMPLETED', 'alive\n']);
-  return { name, as, phase: story.job.phase, met: outcome, host: 'nothing is left of it; the next job ran' };
+  return { name, as, phase: story.job.phase, met: outcome, host: `${summary}; the next job ${next.job.phase}` };
 }
 
 /** The report as a page. */
