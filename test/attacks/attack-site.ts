@@ -74,7 +74,7 @@ export class AttackSite {
   async #makeBystander(): Promise<void> {
     const name = bystanderOf(this.#site.gatewayName);
     const Labels = { 'pratique.gateway': name };
-    const pulled = (await this.docker.pull(this.image)) as NodeJS.ReadableStream;
+    const pulled = await this.docker.pull(this.image);
     await new Promise<void>((resolve, reject) => this.docker.modem.followProgress(pulled, (error) => (error === null ? resolve() : reject(error))));
     await this.docker.createVolume({ Name: name, Labels });
     const container = await this.docker.createContainer({ name, Image: this.image, Cmd: ['sleep', '1000000'], Labels, Healthcheck: { Test: ['NONE'] }, HostConfig: { NetworkMode: 'none', Binds: [`${name}:/data`] } });

@@ -56,8 +56,9 @@ export const ATTACKS: readonly Attack[] = [
     return `the one that is given works; of the others: ${refused(story)}`;
   } },
   { name: 'one file without end in /output', as: ['nobody'], script: () => 'dd if=/dev/zero of=/output/full bs=1M', met: ({ job }) => { expect(job.errorSummary?.message).to.include('SIGXFSZ'); return ended(job.phase, 'ERROR', 'SIGXFSZ at the largest size of a file'); } },
-  { name: 'sparse files', as: ['nobody'], script: () => 'truncate -s 1T /output/holes; for i in 1 2 3; do truncate -s 16M /output/$i; done; echo END', met: ({ job, stdout }) => {
+  { name: 'sparse files', as: ['nobody'], script: () => 'truncate -s 1024G /output/holes && echo GOT; for i in 1 2 3; do truncate -s 16M /output/$i; done; echo END', met: ({ job, stdout, stderr }) => {
     expect(stdout).to.equal('END\n');
+    expect(stderr).to.equal('File size limit exceeded\n');
     const size = job.results.reduce((sum, result) => sum + (result.size ?? 0), 0);
     expect(size).to.be.at.most(32 * MEBIBYTE);
     return `a terabyte of holes is over the largest size; ${String(size)} bytes of smaller ones are kept, the rest is told as left out`;

@@ -91,7 +91,7 @@ describe('the sandbox of a job', function () {
       const full = await world.run(shellTask(image, 'dd if=/dev/zero of=/output/full bs=1M count=20'));
       expect(full.run.exit?.code, 'SIGXFSZ').to.equal(128 + 25);
       expect(full.files['full']?.length).to.equal(4 * MEBIBYTE);
-      const holes = await world.run(shellTask(image, 'truncate -s 1T /output/holes || dd if=/dev/zero of=/output/holes bs=1 seek=1099511627776 count=1'));
+      const holes = await world.run(shellTask(image, 'truncate -s 1024G /output/holes || dd if=/dev/zero of=/output/holes bs=1 seek=1099511627776 count=1'));
       expect(holes.run.exit?.code).to.not.equal(0);
       expect(holes.files['holes']?.length ?? 0).to.be.at.most(4 * MEBIBYTE);
     });
