@@ -36,7 +36,7 @@ export function formatAttackReport(outcomes: readonly AttackOutcome[], controls:
 
 Written by \`npm run attacks -- --write\`, which runs every attack of \`test/attacks/attacks.ts\` through a gateway of its own on the machine's engine (${engine}), with small limits;
 \`npm test\` runs the same. Before and after each these are measured, and a difference fails: the names of all containers, volumes and networks of the engine, those without a label included and those of other gateways left out (somebody else's container and
-volume, made for this, are among them and run on); processes and control groups on the host by the ids of the job's containers, those of the engine that keep them included; free disk of the engine (within ${formatSize(NOISE)}, for others use it
+volume, made for this, are among them and run on); processes and control groups on the host by the ids of the job's containers, those of the engine that keep them included; what the engine has on its disk beside volumes (within ${formatSize(NOISE)}, for others use it
 too); whether the gateway answers; calls to a server on the host. Then a job of somebody else runs. Each measure is seen to find what is planted: \`test/e2e/host-watch.test.ts\`.
 
 \`root\` is user 0 by a rule that says so, in the same sandbox; \`relaxed\` is user 0 with a root file system that can be written and the capability CHOWN, by a rule.

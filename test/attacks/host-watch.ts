@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -5,8 +6,8 @@ import Docker from 'dockerode';
 import { namePrefix } from '../../src/engine/docker-names.ts';
 import { formatSize } from '../../src/task/units.ts';
 
-/** Free bytes on a disk that others use too; an attack that gets through takes more. */
-export const NOISE = 256 * 2 ** 20;
+/** Bytes that others may take of the engine's disk meanwhile; an attack that gets through takes more. */
+export const NOISE = 128 * 2 ** 20;
 
 /** What becomes of a job's things takes a moment after its record says that it is over: looked at again so often, a tenth of a second apart. */
 const LOOKS = 100;
@@ -15,8 +16,8 @@ const LOOKS = 100;
 export interface HostState {
   /** Everything on the engine that is not another gateway's: its kind and name -> what it was like. */
   readonly things: ReadonlyMap<string, string>;
-  /** Bytes free on the disk of the engine's data. */
-  readonly free: number;
+  /** Bytes that the engine has on its disk, without volumes, which are told by their names. */
+  readonly used: number;
 }
 
 /** What is otherwise than before. */
@@ -91,7 +92,7 @@ export class HostWatch {
       if (left.length === 0) {
         this.#started = 0;
         this.#ids.clear();
-        return { things, free: this.#free() };
+        return { things, used: this.#used() };
       }
       if (look >= looks) throw new Error(`left by the jobs before: ${left.join(', ')}`);
       await pause(100);
@@ -105,22 +106,22 @@ export class HostWatch {
       await pause(100);
       differences = await this.#differences(before);
     }
-    const used = before.free - this.#free();
+    const used = this.#used() - before.used;
     const size = `${used < 0 ? '-' : '+'}${formatSize(Math.round(Math.abs(used) / 2 ** 20) * 2 ** 20)}`;
     const ids = this.#ids.size;
     this.#ids.clear();
     return { differences, started: this.#started, summary: `${String(before.things.size)} things of the engine before and after; no process of ${String(ids)} containers (${String(this.#started)} ran); disk ${size}; the gateway answers` };
   }
 
-  async #differences({ things, free }: HostState): Promise<readonly string[]> {
+  async #differences({ things, used: before }: HostState): Promise<readonly string[]> {
     const now = await this.#things();
-    const used = free - this.#free();
+    const used = this.#used() - before;
     return [
       ...[...now].filter(([name]) => !things.has(name)).map(([name, state]) => `new: ${name} (${state})`),
       ...[...things].filter(([name, state]) => now.get(name) !== state).map(([name, state]) => `${name} was ${state}, is ${now.get(name) ?? 'gone'}`),
       ...processesOf(this.#ids).map((line) => `process ${line}`),
       ...groupsOf(this.#ids).map((path) => `control group ${path}`),
-      ...(used > NOISE ? [`${formatSize(used)} of the disk are gone`] : []),
+      ...(used > NOISE ? [`${formatSize(used)} more on the engine's disk`] : []),
       ...(await this.#gatewayTrouble()),
     ];
   }
@@ -140,9 +141,15 @@ export class HostWatch {
     return gateway !== undefined && ![this.#gateway, `${this.#gateway}.p`, bystanderOf(this.#gateway)].includes(gateway);
   }
 
-  #free(): number {
-    const { bavail, bsize } = statfsSync(this.#root);
-    return bavail * bsize;
+  /** Only root may look into the engine's folder; for others it is the whole disk, which every program of the machine writes to. */
+  #used(): number {
+    if (process.getuid?.() === 0 && this.#root !== '/') {
+      // what goes away while it counts is complained of, and no matter
+      const kibibytes = parseInt(spawnSync('du', ['-skx', '--exclude=volumes', this.#root], { encoding: 'utf8' }).stdout, 10);
+      if (!Number.isNaN(kibibytes)) return kibibytes * 1024;
+    }
+    const { blocks, bfree, bsize } = statfsSync(this.#root);
+    return (blocks - bfree) * bsize;
   }
 
   async #gatewayTrouble(): Promise<readonly string[]> {

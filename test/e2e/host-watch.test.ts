@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Image } from '../../src/image/image.ts';
 import { bystanderOf, HostWatch, NOISE, processesOf } from '../attacks/host-watch.ts';
@@ -121,11 +124,20 @@ describe('the look at the host after an attack', function () {
     expect(differences).to.deep.equal([`container /${name} was running, is exited`, `volume ${volume} was there, is gone`]);
   });
 
-  it('space that is gone is found, and a gateway that is', async () => {
-    const before = await watch.before();
-    const { differences } = await watch.after({ ...before, free: before.free + 2 * NOISE }, LOOKS);
+  it('what was written and is nowhere named is found', async () => {
+    const { DockerRootDir } = (await world.docker.info()) as { DockerRootDir: string };
+    const folder = process.getuid?.() === 0 ? join(DockerRootDir, 'tmp') : tmpdir();
+    const file = join(folder, `${world.gateway}-ballast`);
+    const differences = await told(async () => {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(file, Buffer.alloc(NOISE + 2 ** 22, 1));
+      return async () => rmSync(file);
+    });
     expect(differences).to.have.length(1);
-    expect(differences[0]).to.match(/of the disk are gone$/);
+    expect(differences[0]).to.match(/ more on the engine's disk$/);
+  });
+
+  it('a gateway that is gone is found', async () => {
     gateway.close();
     gateway.closeAllConnections();
     expect((await watch.after(await watch.before(), LOOKS)).differences.join()).to.match(/^the gateway does not answer/);

@@ -144,7 +144,7 @@ describe('the sandbox of a job', function () {
         await free.wait();
         expect(calls).to.equal(1);
       } finally {
-        await free.remove({ force: true });
+        await free.remove({ force: true, v: true });
         await network.remove();
       }
     });
@@ -197,7 +197,7 @@ describe('the sandbox of a job', function () {
         await free.wait();
         expect((await free.logs({ stdout: true, stderr: true, follow: false })).toString('utf8')).to.include('Password').and.not.include('must be suid');
       } finally {
-        await free.remove({ force: true });
+        await free.remove({ force: true, v: true });
       }
     });
 
