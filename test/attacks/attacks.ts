@@ -21,8 +21,8 @@ const BOTH = ['nobody', 'root'] as const;
 const ALL = [...BOTH, 'relaxed'] as const;
 const PLACES = '/ /etc /bin /sys /sys/fs/cgroup /proc /proc/sys/kernel /sbin /usr';
 
-/** What DAC_OVERRIDE, FOWNER, SETUID, SETGID, MKNOD, SYS_CHROOT, NET_RAW, SYS_NICE and SYS_ADMIN would give; `/owned` becomes somebody else's, by CHOWN. */
-const BEYOND = "echo x > /foreign; chmod 600 /foreign; chown 1:1 /foreign; : > /owned; try read-foreign cat /foreign; try chmod-foreign chmod 777 /foreign; try user /bin/become-nobody; try group /bin/join-group; try su su -s /bin/sh nobody -c true; try device mknod /null c 1 3; try chroot chroot / true; try ping ping -c 1 -w 1 127.0.0.1; try nice nice -n -5 sh -c '[ $(nice) = -5 ]'; try host-name hostname mine";
+/** What DAC_OVERRIDE, FOWNER, SETUID, SETGID, MKNOD, SYS_CHROOT, NET_RAW and SYS_ADMIN would give; `/owned` becomes somebody else's, by CHOWN. */
+const BEYOND = "echo x > /foreign; chmod 600 /foreign; chown 1:1 /foreign; : > /owned; try read-foreign cat /foreign; try chmod-foreign chmod 777 /foreign; try user /bin/become-nobody; try group /bin/join-group; try su su -s /bin/sh nobody -c true; try device mknod /null c 1 3; try chroot chroot / true; try ping ping -c 1 -w 1 127.0.0.1; try host-name hostname mine";
 
 function tries(name: string, script: string, as: readonly Attacker[] = BOTH): Attack {
   return { name, as, script: () => `${TRY}${script}\necho END`, met: refused };

@@ -107,7 +107,8 @@ export class HostWatch {
       differences = await this.#differences(before);
     }
     const used = this.#used() - before.used;
-    const size = `${used < 0 ? '-' : '+'}${formatSize(Math.round(Math.abs(used) / 2 ** 20) * 2 ** 20)}`;
+    const mebibytes = Math.round(used / 2 ** 20);
+    const size = mebibytes === 0 ? 'as full as before' : `${mebibytes < 0 ? '-' : '+'}${formatSize(Math.abs(mebibytes) * 2 ** 20)}`;
     const ids = this.#ids.size;
     this.#ids.clear();
     return { differences, started: this.#started, summary: `${String(before.things.size)} things of the engine before and after; no process of ${String(ids)} containers (${String(this.#started)} ran); disk ${size}; the gateway answers` };
