@@ -13,7 +13,7 @@ import { describeEngine, engineTime } from './docker-description.ts';
 import { couldNotStart, DockerStatusError, EngineLate, gone, refusal, translated } from './docker-errors.ts';
 import { parseContainer, runOf, type InspectedContainer } from './docker-inspect.ts';
 import { diskUse } from './docker-disk-use.ts';
-import { remembersCreation } from './docker-events.ts';
+import { removeUnstarted } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { JobNetworks } from './docker-job-network.ts';
 import { jobsOf } from './docker-jobs.ts';
@@ -124,11 +124,11 @@ export class DockerEngine implements ContainerEngine {
     await translated('create the container', () => this.#creation.create(jobId, task, names, imageId, options.secrets));
   }
 
-  async start(jobId: string, signal: AbortSignal, secrets: ReadonlyMap<string, string> = new Map()): Promise<EngineRun> {
+  async start(jobId: string, signal: AbortSignal, secrets: ReadonlyMap<string, string> = new Map(), mayAct = async (): Promise<void> => undefined): Promise<EngineRun> {
     signal.throwIfAborted();
     const begun = this.#starting.get(jobId);
     if (begun) return begun;
-    const starting = translated('start the container', () => this.#start(jobId, secrets)).finally(() => this.#starting.delete(jobId));
+    const starting = translated('start the container', () => this.#start(jobId, secrets, mayAct)).finally(() => this.#starting.delete(jobId));
     this.#starting.set(jobId, starting);
     return starting;
   }
@@ -136,7 +136,7 @@ export class DockerEngine implements ContainerEngine {
   async mayStartAgain(jobId: string): Promise<boolean> {
     return translated('tell what it remembers', async () => {
       const made = await this.#container(namesOf(this.#gateway, jobId).container);
-      return made === undefined || runOf(jobId, made).state !== 'created' || remembersCreation(this.#calls, made.Id);
+      return made === undefined || runOf(jobId, made).state !== 'created' || removeUnstarted(this.#calls, made.Id);
     });
   }
 
@@ -278,16 +278,22 @@ export class DockerEngine implements ContainerEngine {
     this.#tidying.set(jobId, tidying);
   }
 
-  async #start(jobId: string, secrets: ReadonlyMap<string, string>): Promise<EngineRun> {
+  async #start(jobId: string, secrets: ReadonlyMap<string, string>, mayAct: () => Promise<void>): Promise<EngineRun> {
     const names = namesOf(this.#gateway, jobId);
     const { container } = names;
     const made = await this.#container(container);
     if (!made) throw gone();
     const before = runOf(jobId, made);
     if (neverRan(before)) throw couldNotStart(`the engine could not start the container: ${before.exit?.error ?? ''}`);
+    if (before.state === 'exited' && secrets.size > 0) throw new EngineRefused('the program is over, and whether it had its secrets is not known', { temporary: true });
+    if (before.state === 'running' && secrets.size > 0) await this.#secrets.mustBeThere(names);
     if (before.state !== 'created') return before;
     if (made.HostConfig['NetworkMode'] !== 'none') await this.#networks.check(names);
-    const start = (): Promise<void> => this.#startNow(container);
+    const start = async (): Promise<void> => {
+      await mayAct();
+      // by its id: under the name there may be another one by now, which is for somebody else to start
+      await this.#startNow(made.Id);
+    };
     await (secrets.size === 0 ? start() : this.#secrets.during(jobId, names, String(made.Config['User']), secrets, start));
     this.#tidyMeanwhile(jobId, names);
     return this.#run(jobId, container);

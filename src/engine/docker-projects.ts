@@ -75,12 +75,13 @@ export class DockerProjects implements ProjectEngine {
     }
   }
 
-  async start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+  async start(jobId: string, signal: AbortSignal, _secrets?: ReadonlyMap<string, string>, mayAct = async (): Promise<void> => undefined): Promise<EngineRun> {
     signal.throwIfAborted();
     return translatedCalls('start the project', async () => {
       const before = await this.#mustBeThere(jobId);
       const { exit, ready } = projectState(before);
       if (exit !== undefined && before.every(({ run }) => run.startedAt === undefined)) throw new EngineRefused(`the engine could not start the project: ${exit.error ?? ''}`);
+      if (exit === undefined && ready.length > 0) await mayAct();
       if (exit === undefined) await allDone(ready.map(({ container }) => this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] })));
       return jobRun(jobId, await this.#mustBeThere(jobId));
     });

@@ -48,8 +48,8 @@ export class WorkEngine implements Engine {
     await (work.type === 'project' ? this.#projects.create(jobId, work, signal) : this.#containers.create(jobId, work, signal, options));
   }
 
-  start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>): Promise<EngineRun> {
-    return this.#of(jobId).start(jobId, signal, secrets);
+  start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>, mayAct?: () => Promise<void>): Promise<EngineRun> {
+    return this.#of(jobId).start(jobId, signal, secrets, mayAct);
   }
 
   mayStartAgain(jobId: string): Promise<boolean> {

@@ -240,12 +240,21 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  async start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
-    return this.#do('start', jobId, signal, () => {
+  async start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>, mayAct?: () => Promise<void>): Promise<EngineRun> {
+    return this.#do('start', jobId, signal, async () => {
       const container = this.#present(jobId);
       const before = container.run();
       if (before.exit && before.startedAt === undefined) throw new EngineRefused(before.exit.error ?? 'it could not be started');
-      if (before.state !== 'created') return before;
+      if (before.state !== 'created') {
+        if ((secrets?.size ?? 0) === container.secrets) return before;
+        container.finish({ code: 137 });
+        throw new EngineRefused('it does not have its secrets', { temporary: true });
+      }
+      if (mayAct) await mayAct();
+      if (container.removed) throw gone();
+      // one that is over would run again, which the container takes for the test's failure
+      const now = container.run();
+      if (now.state === 'running') return now;
       const behaviour = this.#behaviours.get(jobId) ?? {};
       if (behaviour.refuseStart) {
         container.finish({ code: 127, error: behaviour.refuseStart.message });
@@ -253,6 +262,7 @@ export class MemoryEngine implements Engine {
       }
       this.#starts.set(jobId, this.starts(jobId) + 1);
       container.start();
+      container.secrets = secrets?.size ?? 0;
       if (behaviour.firstWords !== undefined) container.write('stdout', behaviour.firstWords);
       Object.assign(container.files, behaviour.firstFiles);
       const run = container.run();
@@ -262,7 +272,11 @@ export class MemoryEngine implements Engine {
   }
 
   async mayStartAgain(jobId: string): Promise<boolean> {
-    return this.#do('mayStartAgain', jobId, undefined, () => this.#containers.get(jobId)?.state !== 'created' || !this.#restarted);
+    return this.#do('mayStartAgain', jobId, undefined, () => {
+      if (this.#containers.get(jobId)?.state !== 'created') return true;
+      if (!this.#restarted) this.lose(jobId);
+      return !this.#restarted;
+    });
   }
 
   async wait(jobId: string, signal: AbortSignal): Promise<EngineRun> {

@@ -184,6 +184,34 @@ describe('jobs in trouble', () => {
     expect(test.engine.starts(id)).to.equal(1);
   });
 
+  describe('a gateway that dies while it starts a job with secrets', () => {
+    /** Its call has started the container, `arrived`: with the secrets. Nobody has looked whether. */
+    async function dies(arrived: boolean): Promise<string> {
+      const start = test.engine.start.bind(test.engine);
+      test.engine.start = async (jobId, signal, secrets, mayAct) => {
+        test.engine.start = start;
+        await start(jobId, signal, arrived ? secrets : undefined, mayAct);
+        throw new GatewayError('EngineUnavailable', 'gone');
+      };
+      const parameters = [{ name: 'IMAGE', value: 'registry.test/a:1' }, { name: 'SECRET.token', value: 'x' }];
+      return (await test.execution.services.docker.create({ parameters, run: true }, ANONYMOUS)).id;
+    }
+
+    it('when the program has them: it is taken as it is', async () => {
+      const id = await dies(true);
+      await passesUntil(inPhase(id, 'EXECUTING'));
+      expect(test.engine.starts(id)).to.equal(1);
+    });
+
+    it('when the program is without them: it is ended, and the job with it', async () => {
+      const id = await dies(false);
+      await passesUntil(inPhase(id, 'ERROR'));
+      expect((await test.get(id)).error).to.deep.equal({ type: 'transient', message: 'it does not have its secrets' });
+      await passesUntil(() => test.engine.jobs().length === 0);
+      expect(test.engine.starts(id)).to.equal(1);
+    });
+  });
+
   describe('an engine that dies while it is asked to start a container', () => {
     async function dies(back: () => void): Promise<string> {
       test.engine.failNext('start');
