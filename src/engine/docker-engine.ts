@@ -10,7 +10,7 @@ import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import { ContainerCreation } from './docker-creation.ts';
 import { describeEngine, engineTime } from './docker-description.ts';
-import { couldNotStart, DockerStatusError, EngineLate, gone, refusal, translated } from './docker-errors.ts';
+import { couldNotStart, DockerStatusError, EngineLate, gone, refusal, translated, withRoom } from './docker-errors.ts';
 import { parseContainer, runOf, type InspectedContainer } from './docker-inspect.ts';
 import { diskUse } from './docker-disk-use.ts';
 import { removeUnstarted } from './docker-events.ts';
@@ -104,7 +104,7 @@ export class DockerEngine implements ContainerEngine {
 
   async ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<void> {
     await this.#refuseLacking(signal);
-    await translated('show the image', () => this.#images.ensure(image, onProgress, signal));
+    await withRoom(() => translated('show the image', () => this.#images.ensure(image, onProgress, signal)));
   }
 
   async imageSizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
@@ -121,7 +121,7 @@ export class DockerEngine implements ContainerEngine {
     const imageId = await translated('show the image', () => this.#images.verifiedId(task.image, signal));
     signal.throwIfAborted();
     // From here on no signal: what has begun on the engine goes on there, and must be known to be there.
-    await translated('create the container', () => this.#creation.create(jobId, task, names, imageId, options.secrets));
+    await withRoom(() => translated('create the container', () => this.#creation.create(jobId, task, names, imageId, options.secrets)));
   }
 
   async start(jobId: string, signal: AbortSignal, secrets: ReadonlyMap<string, string> = new Map(), mayAct = async (): Promise<void> => undefined): Promise<EngineRun> {

@@ -9,7 +9,7 @@ import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import type { DockerEngineOptions } from './docker-engine.ts';
 import { diskUse } from './docker-disk-use.ts';
-import { DockerStatusError, EngineLate } from './docker-errors.ts';
+import { DockerStatusError, EngineLate, outageIfFull } from './docker-errors.ts';
 import { remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { isJobId } from './docker-names.ts';
@@ -71,7 +71,7 @@ export class DockerProjects implements ProjectEngine {
     } catch (error) {
       // After an outage nothing can be undone, and what is there may be good; `remove` finds whatever there is.
       if (error instanceof EngineRefused) await this.remove(jobId).catch(() => undefined);
-      throw error;
+      throw outageIfFull(error);
     }
   }
 

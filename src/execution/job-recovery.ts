@@ -8,6 +8,7 @@ import type { UsageStore } from '../store/usage-store.ts';
 import type { JobQueue } from './job-queue.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { Lease } from './lease.ts';
+import type { Slots } from './slots.ts';
 import { type EngineState, RECOVERY, type StoreState } from './recovery-table.ts';
 
 export interface JobRecoveryParts {
@@ -19,6 +20,7 @@ export interface JobRecoveryParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly lease: Lease;
+  readonly slots: Slots;
   readonly usage: UsageStore;
   /** Seconds for which it is known what a job has used, from its end. */
   readonly keepUsage: number;
@@ -144,7 +146,7 @@ export class JobRecovery {
         await this.#lost(jobId);
         return;
       case 'finish':
-        this.#finish(jobId);
+        await this.#finish(jobId);
         return;
       case 'remove':
         await engine.remove(jobId);
@@ -165,11 +167,20 @@ export class JobRecovery {
     }
   }
 
-  #finish(jobId: string): void {
+  /** Resolves when that has begun, in the background: what still runs in its grace has its part of the offer, which is not given twice. */
+  async #finish(jobId: string): Promise<void> {
+    const { queue, slots, store } = this.#parts;
+    const job = await store.get(jobId);
+    if (this.#finishing.has(jobId) || queue.runs(jobId)) return;
+    if (job !== undefined) slots.take(job);
     const finished = this.#parts.runner
       .finish(jobId, this.#shutdown.signal)
       .catch((error: unknown) => this.#failed(jobId, error))
-      .finally(() => this.#finishing.delete(jobId));
+      .finally(() => {
+        this.#finishing.delete(jobId);
+        slots.release(jobId);
+        queue.wake();
+      });
     this.#finishing.set(jobId, finished);
   }
 

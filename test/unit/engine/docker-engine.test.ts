@@ -189,6 +189,15 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       expect(docker.made(`DELETE ${VOLUME}`)).to.have.length(1);
     });
 
+    it('a full disk: an outage, in the engine\'s words, and what was made is removed', async () => {
+      creationGoesWell();
+      docker.on(CREATE, { status: 500, json: { message: 'mkdir /var/lib/docker/overlay2/x: no space left on device' } });
+      const error = await failure(engine.create('j1', TASK, signal));
+      expect(error).to.include({ code: 'EngineUnavailable' });
+      expect(error.message).to.equal('the engine refused to create the container: mkdir (path): no space left on device');
+      expect(docker.made(`DELETE ${VOLUME}`)).to.have.length(1);
+    });
+
     it('another container of that name, or what a killed engine has kept of ours: refused, and left alone', async () => {
       creationGoesWell();
       docker
@@ -478,7 +487,6 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       ['a timeout', { error: 'net/http: TLS handshake timeout' }, true],
       ['bytes that were changed on their way', { error: 'manifest verification failed for digest sha256:0' }, true],
       ['a layer that was changed on its way', { error: 'filesystem layer verification failed for digest sha256:0' }, true],
-      ['a full disk', { error: 'failed to register layer: no space left on device' }, true],
     ];
     for (const [what, line, temporary] of failures) {
       it(`${what} after 200 is a failure`, async () => {
@@ -486,6 +494,11 @@ describe('DockerEngine, with an engine that misbehaves', () => {
         expect(await failure(ensure())).to.include({ name: 'EngineRefused', temporary });
       });
     }
+
+    it('a full disk is an outage, in the engine\'s words: the job waits for room', async () => {
+      docker.on(`GET ${IMAGE_PATH}`, NONE, { json: SEEN }).on('POST /images/create', pulled({ status: 'Pulling' }, { error: 'failed to register layer: write /bin/a: no space left on device' }));
+      expect(await failure(ensure())).to.include({ code: 'EngineUnavailable' }).and.have.property('message').that.matches(/could not pull the image.*no space left/);
+    });
 
     it('a status is a failure', async () => {
       docker.on(`GET ${IMAGE_PATH}`, NONE).on('POST /images/create', { status: 404, json: { message: 'manifest for x not found: manifest unknown' } });

@@ -156,6 +156,22 @@ describe('recovery: store x engine', () => {
     expect(test.engine.starts(id)).to.equal(1);
   });
 
+  it('counts a container in its grace as part of the offer: the next job starts when it is gone', async () => {
+    test.engine.behave({ ignoresStop: true });
+    const id = await leave('ABORTED', 'running');
+    offer = { ...PLENTY, slots: 1 };
+    await test.start();
+    const waiting = await test.run();
+    await test.engine.whenCalled('stop', id);
+    await clock.whenSleepingUntil(clock.now() + 10_000);
+    expect(test.execution.slots.has(id)).to.equal(true);
+    clock.advance(10_000);
+    await test.inPhase(waiting.id, 'EXECUTING');
+    const order = test.engine.calls.filter(({ call, jobId }) => (call === 'remove' && jobId === id) || (call === 'start' && jobId === waiting.id));
+    expect(order.map(({ call }) => call)).to.deep.equal(['remove', 'start']);
+    expect(test.execution.slots.running).to.deep.equal([waiting.id]);
+  });
+
   it('ends a job that ran over its limit while nobody watched', async () => {
     await test.start();
     const { id } = await test.run({ executionDuration: 20 });

@@ -130,6 +130,31 @@ describe('jobs in trouble', () => {
     expect((await test.get(id)).error).to.include({ type: 'transient' }).and.have.property('message').that.matches(/had ended with exit code 0/);
   });
 
+  it('of a container that vanished while its results were copied, nothing stays that no record tells of', async () => {
+    const { id } = await test.run();
+    await test.inPhase(id, 'EXECUTING');
+    test.engine.failNext('outputs', { error: new GatewayError('EngineUnavailable', 'away') });
+    test.engine.finish(id, { code: 0, stdout: 'kept' });
+    await test.engine.whenCalled('outputs');
+    expect(await test.results.jobs()).to.deep.equal([id]);
+    test.engine.lose(id);
+    await passesUntil(inPhase(id, 'ERROR'));
+    await test.engine.whenCalled('remove', id);
+    expect((await test.get(id)).results).to.deep.equal([]);
+    expect(await test.results.jobs()).to.deep.equal([]);
+  });
+
+  it('of a job that cannot be ended properly neither', async () => {
+    const { id } = await test.run();
+    await test.inPhase(id, 'EXECUTING');
+    for (let i = 0; i < 20; i += 1) test.engine.failNext('outputs', { error: new Error('a fault of ours') });
+    test.engine.finish(id, { code: 0, stdout: 'kept' });
+    await passesUntil(inPhase(id, 'ERROR'));
+    await passesUntil(() => test.engine.jobs().length === 0);
+    expect((await test.get(id)).results).to.deep.equal([]);
+    expect(await test.results.jobs()).to.deep.equal([]);
+  });
+
   it('one job that cannot be removed keeps no other from being recovered, started or destroyed', async () => {
     const poison = jobWith({ phase: 'COMPLETED', destruction: clock.now() + 1000 });
     await test.store.create(poison);
@@ -174,6 +199,18 @@ describe('jobs in trouble', () => {
       expect(clock.now() - (await test.get(id)).creationTime).to.be.at.least(60_000);
     });
   });
+
+  for (const step of ['ensureImage', 'create'] as const) {
+    it(`a full disk of the engine at ${step}: the job waits for as long as it takes, says so, and runs when there is room`, async () => {
+      const full = new GatewayError('EngineUnavailable', 'no space left on device');
+      for (let i = 0; i < 12; i += 1) test.engine.failNext(step, { error: full });
+      const { id } = await test.run();
+      await passesUntil(() => test.engine.calls.filter(({ call }) => call === step).length >= 12);
+      const job = await test.get(id);
+      expect([job.phase, job.info.message]).to.deep.equal(['QUEUED', 'waiting: no space left on device']);
+      await passesUntil(inPhase(id, 'EXECUTING'));
+    });
+  }
 
   it('a container that an earlier try has started is taken as it is, though nobody can be asked about its image', async () => {
     test.engine.failNext('start', { after: true });
