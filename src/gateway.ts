@@ -137,7 +137,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     offer: async () => siteOffer(config, await facts.description()),
     resolveTag: async (reference, signal) => registry.resolve(reference, await facts.platform(signal), signal),
   });
-  const progress = new JobProgress({ store, usage, engine, clock });
+  const progress = new JobProgress({ store, usage, engine, clock, standstill: () => execution.standstill });
   const links = new SignedLinks(await siteKey(join(config.data, 'link-key')));
   const lists = (['docker', 'compose'] as const).map((list) => uwsParts({
     list,
@@ -174,7 +174,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
         logger,
         config: config.planner,
         jobList: new JobUrls(config.baseUrl, 'docker').list,
-        ...(config.planner.compose ? { compose: { policy: judge, jobList: new JobUrls(config.baseUrl, 'compose').list, ...fetchedFiles(config, fetch) } } : {}),
+        ...(config.planner.compose ? { compose: { policy: judge, jobList: new JobUrls(config.baseUrl, 'compose').list, promised: (work) => execution.promised(work), ...fetchedFiles(config, fetch) } } : {}),
         bodyLimit: BODY_LIMIT,
         moment: 1000,
         site: () => ({ ...siteResources(config, site), gpus: mostGpus(policy.policy, preflight.known) }),

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/engine.ts';
-import { isTemporary } from '../errors.ts';
+import { GatewayError, isTemporary } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { ResultStore } from '../store/result-store.ts';
@@ -50,6 +50,7 @@ export class JobRecovery {
   /** Jobs that are being stopped for good: that takes as long as their grace, and nobody shall wait for it. */
   readonly #finishing = new Map<string, Promise<void>>();
   #loop: Promise<void> = Promise.resolve();
+  #obstacle: string | undefined = 'the gateway has just started, and looks at what runs already';
 
   constructor(parts: JobRecoveryParts) {
     this.#parts = parts;
@@ -58,6 +59,11 @@ export class JobRecovery {
   /** Recovers now and then; opens the queue once what runs already is known. */
   start(): void {
     this.#loop = this.#recovering();
+  }
+
+  /** Why it is not known at present what runs, in words for owners of jobs; undefined = it is. */
+  get obstacle(): string | undefined {
+    return this.#obstacle;
   }
 
   async stop(): Promise<void> {
@@ -76,12 +82,14 @@ export class JobRecovery {
         if (!known) await ready();
         known = true;
         queue.open();
+        this.#obstacle = undefined;
         if (!reachable) logger.info({}, 'store and engine can be compared again');
         reachable = true;
         if (pass % SWEEP_EVERY === 0) await this.#sweep();
       } catch (error) {
         if (reachable) logger.warn({ err: error }, 'store and engine cannot be compared at present; jobs wait');
         reachable = false;
+        this.#obstacle = error instanceof GatewayError ? error.message : 'the container engine cannot tell at present what runs';
       }
       await clock.sleep(reachable ? INTERVAL : RETRY, this.#shutdown.signal);
     }

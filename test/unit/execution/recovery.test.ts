@@ -128,11 +128,15 @@ describe('recovery: store x engine', () => {
     const id = await leave('EXECUTING', 'running');
     test.engine.disconnect();
     await test.start();
+    expect(test.execution.standstill).to.contain('has just started');
     await clock.whenSleepingUntil(clock.now() + 1000);
     expect((await test.get(id)).phase).to.equal('EXECUTING');
+    expect(test.execution.standstill).to.equal('the container engine does not answer');
     test.engine.reconnect();
     clock.advance(1000);
     await test.engine.whenCalled('wait', id);
+    await clock.whenSleepingUntil(clock.now() + 10_000);
+    expect(test.execution.standstill).to.equal(undefined);
     test.engine.finish(id, { code: 0 });
     await test.inPhase(id, 'COMPLETED');
   });
