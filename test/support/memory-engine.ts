@@ -51,6 +51,7 @@ export class MemoryEngine implements Engine {
   readonly #refusedImages = new Map<Digest | '*', EngineRefused>();
   readonly #unremovable = new Map<string, EngineRefused>();
   readonly #watchers = new Set<() => void>();
+  readonly #held = new Map<EngineCall, Promise<void>>();
   #pullGate: Promise<void> = Promise.resolve();
   #outage: Error | undefined;
   #outages = 0;
@@ -148,6 +149,13 @@ export class MemoryEngine implements Engine {
   holdPulls(): () => void {
     let release: () => void = () => undefined;
     this.#pullGate = new Promise((resolve) => { release = resolve; });
+    return release;
+  }
+
+  /** The next such call stands still, its work not done yet, until the returned function is called. */
+  hold(call: EngineCall): () => void {
+    let release: () => void = () => undefined;
+    this.#held.set(call, new Promise((resolve) => { release = resolve; }));
     return release;
   }
 
@@ -372,6 +380,9 @@ export class MemoryEngine implements Engine {
     this.calls.push(jobId === undefined ? { call } : { call, jobId });
     this.#told();
     try {
+      const held = this.#held.get(call);
+      this.#held.delete(call);
+      if (held) await held;
       if (this.#outage) throw this.#outage;
       const index = this.#failures.findIndex((failure) => failure.call === call);
       const failure = index < 0 ? undefined : this.#failures.splice(index, 1)[0];
