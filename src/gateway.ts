@@ -74,6 +74,8 @@ export interface Gateway {
   readonly address: string;
   /** Absent = it runs nothing itself. */
   readonly policy?: PolicyHolder;
+  /** Resolves with the reason when it can do nothing useful any more before it is started again. Absent = never. */
+  readonly failed?: Promise<unknown>;
   /** Takes no new jobs and starts none; what runs goes on, for `abortAfter` seconds at most where that is given. */
   drain(abortAfter?: number): void;
   /**
@@ -223,6 +225,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   return {
     address: listening.address,
     policy,
+    failed: database.failed,
     drain: (abortAfter) => execution.drain(abortAfter),
     stop: async () => {
       for (const { waiting, connections } of lists) {
