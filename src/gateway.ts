@@ -43,6 +43,7 @@ import { runningLimits } from './quota/running-limits.ts';
 import { createRegistry, type RegistriesConfig } from './registry/create-registry.ts';
 import { freeSpace, storeSize } from './store/disk-state.ts';
 import { FileResultStore } from './store/file-result-store.ts';
+import { refuseHalfRestored, tidyRestores } from './store/interrupted-restore.ts';
 import type { JobStore } from './store/job-store.ts';
 import { SqliteDatabase } from './store/sqlite-database.ts';
 import { SqliteJobStore } from './store/sqlite-job-store.ts';
@@ -73,6 +74,8 @@ export interface Gateway {
   readonly address: string;
   /** Absent = it runs nothing itself. */
   readonly policy?: PolicyHolder;
+  /** Resolves with the reason when it can do nothing useful any more before it is started again. Absent = never. */
+  readonly failed?: Promise<unknown>;
   /** Takes no new jobs and starts none; what runs goes on, for `abortAfter` seconds at most where that is given. */
   drain(abortAfter?: number): void;
   /**
@@ -84,7 +87,9 @@ export interface Gateway {
 /** The one place where everything is made and wired. Throws where the store or the place to listen cannot be had. */
 export async function startGateway(config: Config, clock: Clock, logger: Logger): Promise<Gateway> {
   if (config.planner.standAlone) return { ...(await startStandAlone(config, clock, logger)), drain: () => undefined };
+  await refuseHalfRestored(config.data);
   const database = new SqliteDatabase(join(config.data, 'jobs.db'));
+  await tidyRestores(config.data);
   const store = new SqliteJobStore(database);
   const usage = new SqliteUsageStore(database);
   const registry = createRegistry(withCache(config), clock, logger);
@@ -137,7 +142,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     offer: async () => siteOffer(config, await facts.description()),
     resolveTag: async (reference, signal, logins) => (logins === undefined ? registry : registry.as(logins)).resolve(reference, await facts.platform(signal), signal),
   });
-  const progress = new JobProgress({ store, usage, engine, clock });
+  const progress = new JobProgress({ store, usage, engine, clock, standstill: () => execution.standstill });
   const links = new SignedLinks(await siteKey(join(config.data, 'link-key')));
   const lists = (['docker', 'compose'] as const).map((list) => uwsParts({
     list,
@@ -174,7 +179,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
         logger,
         config: config.planner,
         jobList: new JobUrls(config.baseUrl, 'docker').list,
-        ...(config.planner.compose ? { compose: { policy: judge, jobList: new JobUrls(config.baseUrl, 'compose').list, ...fetchedFiles(config, fetch) } } : {}),
+        ...(config.planner.compose ? { compose: { policy: judge, jobList: new JobUrls(config.baseUrl, 'compose').list, promised: (work) => execution.promised(work), ...fetchedFiles(config, fetch) } } : {}),
         bodyLimit: BODY_LIMIT,
         moment: 1000,
         site: () => ({ ...siteResources(config, site), gpus: mostGpus(policy.policy, preflight.known) }),
@@ -220,6 +225,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   return {
     address: listening.address,
     policy,
+    failed: database.failed,
     drain: (abortAfter) => execution.drain(abortAfter),
     stop: async () => {
       for (const { waiting, connections } of lists) {

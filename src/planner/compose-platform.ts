@@ -33,6 +33,8 @@ export interface ComposePlatformParts {
   readonly closed?: () => Closure | undefined;
   /** What a quota says to one more job of this caller, of this work where it is known; undefined = nothing. Absent = there are none. */
   readonly excess?: (caller: Caller, work: PinnedWork | null) => Promise<Excess | undefined>;
+  /** Told of every work that is answered YES: who asked will come back with it. Absent = nobody cares. */
+  readonly promised?: (work: PinnedWork) => void;
   /** Absent = a question that names its file by URL is answered NO. */
   readonly fetchFile?: ComposeFetch;
 }
@@ -95,6 +97,7 @@ export class ComposePlatform implements Platform {
     if (lacking.length > 0) return { word: 'NO', reasons: lacking.map(inFile), resources: offered, decision, ...common, warnings };
     const excess = await this.#parts.excess?.(caller, verdict.project);
     if (excess !== undefined) return { ...excessAnswer(excess), decision, ...common, warnings };
+    this.#parts.promised?.(verdict.project);
     return { word: 'YES', interfaces: [this.#offer(servicetype, task, verdict.project.resources, asked.ranges)], decision, ...common, warnings };
   }
 

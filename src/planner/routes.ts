@@ -38,7 +38,7 @@ export interface PlannerRouteParts {
   /** Absolute URL of the list of container jobs; absent = this planner runs nothing itself and speaks for others only. */
   readonly jobList?: string;
   /** Who judges compose files, and the absolute URL of the list of their jobs; absent = this planner runs none. */
-  readonly compose?: { readonly policy: ProjectPolicy; readonly jobList: string; /** Absent = no file is taken by its URL. */ readonly fetchFile?: ComposeFetch };
+  readonly compose?: { readonly policy: ProjectPolicy; readonly jobList: string; /** Absent = no file is taken by its URL. */ readonly fetchFile?: ComposeFetch; readonly promised?: (work: PinnedWork) => void };
   /** What the site gives one job; absent, or undefined as long as it is not known = only the policy decides. */
   readonly site?: () => SiteResources | undefined;
   /** Why this caller may have no jobs at all, as at their creation; absent = only the policy decides. */
@@ -86,6 +86,6 @@ function platforms(parts: PlannerRouteParts): readonly Platform[] {
     jobList === undefined || policy === undefined
       ? []
       : [new ContainerPlatform({ policy, jobListUrl: jobList, ...common, ...(estimateStartup === undefined ? {} : { estimateStartup }), ...(compose === undefined ? {} : { wrap: { policy: compose.policy, jobListUrl: compose.jobList } }) })];
-  const composed = compose === undefined ? [] : [new ComposePlatform({ policy: compose.policy, jobListUrl: compose.jobList, ...common, ...(compose.fetchFile === undefined ? {} : { fetchFile: compose.fetchFile }) })];
+  const composed = compose === undefined ? [] : [new ComposePlatform({ policy: compose.policy, jobListUrl: compose.jobList, ...common, ...(compose.fetchFile === undefined ? {} : { fetchFile: compose.fetchFile }), ...(compose.promised === undefined ? {} : { promised: compose.promised }) })];
   return [...own, ...composed, ...parts.config.services.map((service) => new ExternalPlatform(service, { clock, ...(probe === undefined ? {} : { probe }) })), ...peers];
 }

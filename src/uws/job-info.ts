@@ -16,7 +16,7 @@ export function factsOf(job: Job, live: LiveFacts = {}): JobFacts {
   const container = task?.type === 'container' ? task : undefined;
   const changes = follows === undefined || decision === null ? [] : changesSince(follows, decision, container?.image.manifestDigest);
   return present({
-    activity: info.message,
+    activity: live.waiting ?? info.message,
     queuePosition: live.queuePosition,
     pulledBytes: info.pull?.current,
     pullBytes: info.pull?.total,
