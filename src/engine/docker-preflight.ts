@@ -153,11 +153,6 @@ export class DockerPreflight {
     return this.#known?.preflight;
   }
 
-  /** Why no job can run, as far as is known; undefined also while nobody has asked. */
-  get refusal(): string | undefined {
-    return this.#known === undefined ? undefined : preflightRefusal(this.#known.preflight);
-  }
-
   close(): void {
     this.#close();
   }

@@ -173,7 +173,7 @@ describe('who may do what: callers x endpoints of somebody\'s job', () => {
   }
 
   it('has looked at every route that there is', () => {
-    const routes = gateway.uws.stack.flatMap(({ methods, path }) => methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path).replace('/uws/docker', '').replace(/\?.*$/, '')}`));
+    const routes = gateway.uws.flatMap(({ stack }) => stack).flatMap(({ methods, path }) => methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path).replace('/uws/docker', '').replace(/\?.*$/, '')}`));
     const seen = new Set(OPERATIONS.map(({ method, path }) => `${method} ${path.replace(/\?.*$/, '')}`));
     // these are no job's: the list, creation and the synchronous door
     const others = ['GET /', 'POST /', 'GET ', 'POST ', 'POST /sync'];
