@@ -149,7 +149,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     progress,
     clock,
     logger,
-    wait: { cap: config.wait.longest, waiters: config.wait.waiters },
+    wait: { cap: config.wait.longest, waiters: config.wait.waiters, each: config.wait.each },
     bodyLimit: BODY_LIMIT,
     links,
   }));

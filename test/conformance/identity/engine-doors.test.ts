@@ -16,7 +16,7 @@ describe('an engine that lacks what the site requires of it: one answer at every
   const accepts = async (question: Readonly<Record<string, string>>): Promise<string> => {
     const { reponseword, reponseinfo } = documentOf(await gateway.client.get(`/accepts?${new URLSearchParams(question).toString()}`));
     const [reason] = reponseinfo?.reasons ?? [];
-    return reason === undefined ? reponseword : `${reponseword} ${String(reason.httpcode)} ${reason.code}: ${reason.text}`;
+    return reason === undefined ? String(reponseword) : `${String(reponseword)} ${String(reason.httpcode)} ${reason.code}: ${reason.text}`;
   };
   const KINDS = {
     'a container': { list: 'docker', question: { tasktype: 'uri://docker-container', 'taskinfo.image': IMAGES.open }, parameters: { IMAGE: IMAGES.open } },
