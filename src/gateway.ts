@@ -161,6 +161,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     clock,
     ...known(identity),
     origin: new URL(config.baseUrl).origin,
+    hosts: config.listen.hosts,
     cors: config.cors,
     proxies: trustedProxies(config.listen.trustedProxies),
     hsts: config.listen.hsts,

@@ -34,6 +34,7 @@ export async function startStandAlone(config: Config, clock: Clock, logger: Logg
     logger,
     clock,
     origin: new URL(baseUrl).origin,
+    hosts: config.listen.hosts,
     cors: config.cors,
     proxies: trustedProxies(config.listen.trustedProxies),
     hsts: config.listen.hsts,

@@ -53,6 +53,8 @@ export interface SiteOptions {
   readonly logger?: Logger;
   /** What the engine lacks; absent = nothing. */
   readonly lacks?: CallerPolicyParts['lacks'];
+  /** Names beside that of `PUBLIC_URL`. */
+  readonly hosts?: readonly string[];
   /** The section `planner`. */
   readonly planner?: unknown;
 }
@@ -103,7 +105,7 @@ export class IdentityGateway {
     const known = this.identity === undefined ? {} : { identify: this.identity.identify, challenges: this.identity.challenges };
     const jobTypes = lists.map(({ list, urls }) => ({ list, url: urls.list, limits: LIMITS, defaults: { cores: 1, memory: 2 ** 29 } }));
     const openApi = openApiRoutes(openApiDocument(PUBLIC_URL, '1', [...jobTypes.map(uwsApi), plannerApi({ record: false }), serviceApi({ tokens: this.identity?.protectedResource !== undefined })]));
-    const app = createApp({ logger, clock: this.clock, origin: new URL(PUBLIC_URL).origin, cors: { origins: options.origins ?? [] }, routers: [...this.uws, planner, vosi, jobTypeRoutes(jobTypes), openApi], ...known });
+    const app = createApp({ logger, clock: this.clock, origin: new URL(PUBLIC_URL).origin, hosts: options.hosts ?? [], cors: { origins: options.origins ?? [] }, routers: [...this.uws, planner, vosi, jobTypeRoutes(jobTypes), openApi], ...known });
     this.#server = createHttpServer(app.callback());
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
