@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Router } from '@koa/router';
 import { hashSync } from 'bcryptjs';
 import { type Clock, SystemClock } from '../../../src/clock.ts';
+import type { ExecutionParts } from '../../../src/execution/execution.ts';
 import { createApp } from '../../../src/http/app.ts';
 import { createHttpServer } from '../../../src/http/server.ts';
 import { openApiDocument, openApiRoutes } from '../../../src/http/openapi.ts';
@@ -53,6 +54,8 @@ export interface SiteOptions {
   readonly logger?: Logger;
   /** What the engine lacks; absent = nothing. */
   readonly lacks?: CallerPolicyParts['lacks'];
+  /** What all running jobs may have together. */
+  readonly offer?: ExecutionParts['offer'];
   /** Names beside that of `PUBLIC_URL`. */
   readonly hosts?: readonly string[];
   /** The section `planner`. */
@@ -85,7 +88,7 @@ export class IdentityGateway {
     const [quotas, logger, clock] = [quotaSchema.parse(options.quotas), options.logger ?? createLogger('silent'), options.jobsClock ?? new FakeClock()];
     const admission = new Quotas({ config: quotas, clock, anonymous: rights, store: { waiting: (owner) => this.jobs.store.waiting(owner), holdings: (owner) => this.jobs.store.holdings(owner) }, usage: { cpu: (...of) => this.jobs.usage.cpu(...of), images: (...of) => this.jobs.usage.images(...of), kept: () => this.jobs.usage.kept() } });
     const policy = options.policy === undefined ? undefined : await this.#policy(options.policy, { quotas, reasons: rights.reasons, ...(options.lacks === undefined ? {} : { lacks: options.lacks }) });
-    this.jobs = new TestExecution(clock, { admission, mayStart: runningLimits(quotas), ...(policy === undefined ? {} : { policy, decisions: policy }) });
+    this.jobs = new TestExecution(clock, { admission, mayStart: runningLimits(quotas), ...(options.offer === undefined ? {} : { offer: options.offer }), ...(policy === undefined ? {} : { policy, decisions: policy }) });
     await this.jobs.start();
     this.#fetch = new UntrustedFetch(new SystemClock());
     this.identity = config === undefined ? undefined : await createIdentity(config, { fetch: this.#fetch, clock: this.clock, logger, baseUrl: PUBLIC_URL });
