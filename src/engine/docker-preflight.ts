@@ -58,7 +58,10 @@ export function preflightOf(info: unknown, version: unknown, needs: Needs, netwo
   const limit = (name: PreflightCheck['name'], has: boolean | null | undefined): PreflightCheck => always(name, has !== false, has === false ? 'the engine has none' : 'there is one');
   const runtimes = Object.keys(facts.Runtimes ?? {});
   const runtime = needs.runtime ?? facts.DefaultRuntime ?? 'the default';
+  const optionals = optional(facts);
   return {
+    rootApart: optionals.some(({ name, has }) => name === 'user-namespaces' && has),
+    runtime,
     checks: [
       always('engine', Os === 'linux' && isAtLeast(ApiVersion, API), `Docker ${Version} on ${Os}, API ${ApiVersion}`),
       limit('memory-limit', facts.MemoryLimit),
@@ -68,7 +71,7 @@ export function preflightOf(info: unknown, version: unknown, needs: Needs, netwo
       always('docker-init', facts.InitBinary !== '', facts.InitBinary || 'not found'),
       always('runtime', needs.runtime === undefined || runtimes.includes(needs.runtime), `${runtime}; the engine has ${runtimes.join(', ')}`),
       { ...seccompOf(facts), needed: !needs.withoutSeccomp },
-      ...optional(facts).map((check) => ({ ...check, needed: needs.require.includes(check.name) })),
+      ...optionals.map((check) => ({ ...check, needed: needs.require.includes(check.name) })),
     ].map((check) => ({ ...check, found: cleaned(check.found) })),
     warnings: facts.Warnings.map(cleaned),
     runtimes,

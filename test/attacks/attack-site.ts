@@ -47,7 +47,7 @@ export class AttackSite {
     const file = join(site.folder, 'pratique.yaml');
     const text = readFileSync(file, 'utf8').replace(/engine: \{(.*)\}/, `engine: {$1, ${ENGINE} }\n${JOBS}`);
     const rules = { nobody: '65534:65534', root: '0:0' } satisfies Record<Attacker, string>;
-    const lines = Object.entries(rules).map(([name, user]) => `    - { name: as-${name}, images: ["${site.registry.host}/${name}/**"], config: { volumes: any }, run: { user: "${user}" } }\n`);
+    const lines = Object.entries(rules).map(([name, user]) => `    - { name: as-${name}, images: ["${site.registry.host}/${name}/**"], config: { volumes: any }, run: { user: "${user}"${name === 'root' ? ', hostRoot: true' : ''} } }\n`);
     writeFileSync(file, text + lines.join(''));
     const image = await buildImage({
       base: site.base,

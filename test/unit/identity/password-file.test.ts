@@ -71,8 +71,8 @@ describe('BasicIdentity', () => {
   }
 
   it('knows a user by the password', async () => {
-    expect(await basic.identify('ada', 'secret')).to.deep.equal({ id: 'ada', groups: ['astronomers'] });
-    expect(await basic.identify('long', 'x'.repeat(72))).to.deep.equal({ id: 'long', groups: [] });
+    expect(await basic.identify('ada', 'secret')).to.deep.equal({ id: 'ada', groups: ['astronomers'], until: clock.now() + 60_000 });
+    expect(await basic.identify('long', 'x'.repeat(72))).to.deep.equal({ id: 'long', groups: [], until: clock.now() + 60_000 });
   });
 
   it('says the same of a wrong password and of a user who is not there', async () => {

@@ -44,7 +44,7 @@ describe('the judge as one caller sees it', () => {
 
   it('says what the rule relaxes, each by itself, in the decision of a yes', async () => {
     const verdict = await policy().evaluate(taskFor('registry.test/gvisor/one:1'), member, AbortSignal.timeout(10_000));
-    expect(verdict.accepted && verdict.task.relaxed).to.deep.equal({ writableRoot: true, capabilities: ['CHOWN', 'SETUID'], network: 'data', runtime: 'runsc' });
+    expect(verdict.accepted && verdict.task.relaxed).to.deep.equal({ writableRoot: true, capabilities: ['CHOWN', 'SETUID'], root: 'apart', network: 'data', runtime: 'runsc' });
     expect(verdict.decision.relaxed).to.deep.equal(['user 0:0', 'writable root', 'capability CHOWN', 'capability SETUID', 'network data', 'runtime runsc']);
     expect((await policy().evaluate(taskFor('registry.test/open/one:1'), member, AbortSignal.timeout(10_000))).decision).to.not.have.property('relaxed');
   });
