@@ -83,7 +83,7 @@ export class ComposePlatform implements Platform {
     if (task !== undefined && 'httpcode' in task) return { word: 'NO', reasons: [task], ...common };
     const servicetype = tasktype.slice(0, -TASK.length) + SERVICE;
     if (task === undefined) {
-      const reasons = policy.general(caller).map((reason) => shownReason({ ...reason, line: 0 }));
+      const reasons = (await policy.general(caller, signal)).map((reason) => shownReason({ ...reason, line: 0 }));
       if (reasons.length > 0) return { word: 'NO', reasons, ...common };
       const excess = await this.#parts.excess?.(caller, null);
       return excess === undefined ? { word: 'YES', interfaces: [this.#offer(servicetype, undefined, undefined, asked.ranges)], ...common } : { ...excessAnswer(excess), ...common };
@@ -104,7 +104,7 @@ export class ComposePlatform implements Platform {
   /** The same task with the file that is to be had there, or why it is not. Nothing is fetched for who could not have it judged. */
   async #fetched(task: ComposeTask, url: string, caller: Caller, signal: AbortSignal): Promise<ComposeTask | NoReason> {
     const { fetchFile, policy } = this.#parts;
-    const [stranger] = policy.general(caller);
+    const [stranger] = await policy.general(caller, signal);
     if (stranger !== undefined) return shownReason({ ...stranger, line: 0 });
     if (fetchFile === undefined) return BY_URL;
     try {

@@ -43,6 +43,8 @@ export interface PlannerRouteParts {
   readonly site?: () => SiteResources | undefined;
   /** Why this caller may have no jobs at all, as at their creation; absent = only the policy decides. */
   readonly refuseCaller?: (caller: Caller) => Reason | undefined;
+  /** Whether this caller is told why an answer is no, and by which rule it is yes; absent = everybody is. */
+  readonly tellsReasons?: AcceptsParts['tellsReasons'];
   /** Why nobody's jobs are taken at present; undefined = they are. Absent = always. */
   readonly closed?: () => Closure | undefined;
   /** What a quota says to one more job of this caller, of this work where it is known; undefined = nothing. Absent = there are none. */
@@ -66,7 +68,7 @@ export function plannerRoutes(parts: PlannerRouteParts): Router {
   const running = new Planner(platforms(parts), mark);
   const planner = SoftwarePlatform.canRun(running) ? new Planner([...running.platforms, new SoftwarePlatform(running, url)], mark) : running;
   const answers = new AnswerCache(parts.clock, parts.moment ?? 0);
-  const handlers: AcceptsParts = { planner, url, bodyLimit: parts.bodyLimit, answers, ...(parts.closed === undefined ? {} : { closed: parts.closed }), ...(parts.admitQuestion === undefined ? {} : { admitQuestion: parts.admitQuestion }) };
+  const handlers: AcceptsParts = { planner, url, bodyLimit: parts.bodyLimit, answers, ...(parts.closed === undefined ? {} : { closed: parts.closed }), ...(parts.admitQuestion === undefined ? {} : { admitQuestion: parts.admitQuestion }), ...(parts.tellsReasons === undefined ? {} : { tellsReasons: parts.tellsReasons }) };
   const router = new Router({ sensitive: true });
   router.get('/accepts', accepts(handlers));
   router.post('/accepts', accepts(handlers));

@@ -12,8 +12,8 @@ import { BECOME_NOBODY, BECOME_ROOT, FORBIDDEN_CALLS, JOIN_GROUP, systemCall } f
 /** What attacks run as: the site's own user, root by a rule that allows it, and root with a root file system that can be written and one capability. */
 const RULES = {
   nobody: 'user: "65534:65534"',
-  root: 'user: "0:0"',
-  relaxed: 'user: "0:0", writableRoot: true, capabilities: [CHOWN]',
+  root: 'user: "0:0", hostRoot: true',
+  relaxed: 'user: "0:0", hostRoot: true, writableRoot: true, capabilities: [CHOWN]',
 } as const;
 export type Attacker = keyof typeof RULES;
 
