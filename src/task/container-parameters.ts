@@ -43,9 +43,10 @@ const ENV = 'ENV.';
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const SECRET = 'SECRET.';
 const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
-const MOST_SECRETS = 16;
+/** Secrets of one job at most. */
+export const MOST_SECRETS = 16;
 /** Bytes of one secret. */
-const LONGEST_SECRET = 32 * 1024;
+export const LONGEST_SECRET = 32 * 1024;
 
 /** Whether the value of this parameter is for nobody's eyes. */
 export function isSecretName(name: string): boolean {
@@ -55,6 +56,18 @@ export function isSecretName(name: string): boolean {
 /** The file below /run/secrets that a secret becomes. */
 export function secretFileOf(name: string): string {
   return name.slice(SECRET.length);
+}
+
+/** Whether there can be a parameter `SECRET.<NAME>` of this name. */
+export function canBeSecret(name: string): boolean {
+  return SECRET_NAME.test(name);
+}
+
+/** The canonical spelling of a secret's name. Throws BadParameter. */
+export function secretParameterName(given: string): string {
+  const name = given.slice(SECRET.length);
+  if (canBeSecret(name)) return SECRET + name;
+  throw new GatewayError('BadParameter', `${JSON.stringify(given.slice(0, 100))}: what follows SECRET. must be a name of at most 64 letters, digits, dots, hyphens and underscores`, { path: given });
 }
 
 /**
@@ -68,11 +81,7 @@ export function containerParameterName(given: string): string {
     if (ENV_NAME.test(name)) return ENV + name;
     throw new GatewayError('BadParameter', `${JSON.stringify(given.slice(0, 100))}: what follows ENV. must be a name of letters, digits and underscores`, { path: given });
   }
-  if (upper.startsWith(SECRET)) {
-    const name = given.slice(SECRET.length);
-    if (SECRET_NAME.test(name)) return SECRET + name;
-    throw new GatewayError('BadParameter', `${JSON.stringify(given.slice(0, 100))}: what follows SECRET. must be a name of at most 64 letters, digits, dots, hyphens and underscores`, { path: given });
-  }
+  if (upper.startsWith(SECRET)) return secretParameterName(given);
   if (CONTAINER_PARAMETERS.some((known) => known.name === upper)) return upper;
   const allowed = CONTAINER_PARAMETERS.map((known) => known.name).join(', ');
   throw new GatewayError('BadParameter', `unknown parameter ${JSON.stringify(given.slice(0, 100))}; allowed here: ${allowed}`, { path: given });
@@ -116,7 +125,8 @@ function refuseRepeated(parameters: readonly GivenParameter[]): void {
   }
 }
 
-function refuseLargeSecrets(parameters: readonly GivenParameter[]): void {
+/** Throws BadParameter where there are too many secrets, or too long ones. */
+export function refuseLargeSecrets(parameters: readonly GivenParameter[]): void {
   const secrets = parameters.filter(({ name }) => isSecretName(name));
   if (secrets.length > MOST_SECRETS) throw new GatewayError('BadParameter', `more than ${String(MOST_SECRETS)} parameters SECRET.<NAME>`, { path: 'SECRET' });
   const large = secrets.find(({ value }) => Buffer.byteLength(value) > LONGEST_SECRET);
