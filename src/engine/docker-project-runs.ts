@@ -26,6 +26,7 @@ const planSchema: z.ZodType<ContainerPlan> = z.object({
   needs: z.array(z.object({ service: z.string(), condition: z.string() })),
   restart: z.object({ always: z.boolean(), most: z.number() }).optional(),
   grace: z.number().optional(),
+  secrets: z.array(z.object({ name: z.string(), file: z.string(), uid: z.number(), gid: z.number(), mode: z.number() })).optional(),
   output: z.string().optional(),
 }) as z.ZodType<ContainerPlan>;
 
@@ -66,6 +67,14 @@ export class ProjectRuns {
   async hold(runs: readonly ServiceRun[]): Promise<void> {
     const due = runs.filter((one) => !one.held && (one.run.state === 'created' || canRestart(one)));
     await Promise.all(due.map(({ container }) => this.#rename(container, (name) => (name.endsWith(HELD) ? name : name + HELD))));
+  }
+
+  /** Whether a container is as it was seen: neither started since, nor held. */
+  async isAsSeen({ container, run }: ServiceRun): Promise<boolean> {
+    const found = await this.container(container);
+    if (found === undefined || found.Name.endsWith(HELD)) return false;
+    const now = runOf(run.jobId, found);
+    return now.state === run.state && now.startedAt === run.startedAt;
   }
 
   /** Remembers that a container was started once more. */
@@ -137,6 +146,7 @@ function runOfService(jobId: string, container: InspectedContainer): ServiceRun 
   return {
     container: container.Id,
     plan: parse(planSchema, JSON.parse(found[SERVICE_LABELS.plan] ?? '{}')),
+    user: String(container.Config['User']),
     run: runOf(jobId, container),
     held: container.Name.endsWith(HELD),
     restarts: Number(MARKS.exec(container.Name)?.[1] ?? 0),

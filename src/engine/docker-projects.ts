@@ -4,12 +4,12 @@ import type { Clock } from '../clock.ts';
 import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedProject } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
-import { isBlank } from './docker-blank-volume.ts';
+import { BlankVolume, isBlank } from './docker-blank-volume.ts';
 import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import type { DockerEngineOptions } from './docker-engine.ts';
 import { diskUse } from './docker-disk-use.ts';
-import { DockerStatusError, EngineLate } from './docker-errors.ts';
+import { EngineLate } from './docker-errors.ts';
 import { remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { isJobId } from './docker-names.ts';
@@ -19,9 +19,10 @@ import { ProjectBuilder } from './docker-project-builder.ts';
 import { followedLogs, type LogEntry, logEntries, type LogSource, mergedLogs, secondsOf } from './docker-project-logs.ts';
 import { projectGateway, ProjectNames } from './docker-project-names.ts';
 import { ProjectRuns, translatedCalls } from './docker-project-runs.ts';
+import { ProjectStarts, type Secrets } from './docker-project-starts.ts';
 import { allDone } from './docker-project-things.ts';
 import { RestartPauses } from './docker-project-restarts.ts';
-import { canRestart, jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
+import { canRestart, failure, jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
 import { JobRelays, type Reached } from './docker-relay.ts';
 import { usageOf } from './docker-usage.ts';
 import type { EngineConfig } from './engine-config.ts';
@@ -45,6 +46,7 @@ export class DockerProjects implements ProjectEngine {
   readonly #agent: Agent;
   readonly #calls: DockerCalls;
   readonly #runs: ProjectRuns;
+  readonly #starts: ProjectStarts;
   readonly #relays: JobRelays;
   readonly #builder: ProjectBuilder;
 
@@ -57,6 +59,7 @@ export class DockerProjects implements ProjectEngine {
     this.#agent = connection.options.agent;
     this.#calls = new DockerCalls(connection, options.clock, options.config.answerWithin * 1000);
     this.#runs = new ProjectRuns(this.#calls);
+    this.#starts = new ProjectStarts(this.#calls, this.#runs, new BlankVolume(this.#calls, projectGateway(options.gateway)), options.clock);
     this.#relays = new JobRelays(this.#calls, options.config.relay);
     const images = new DockerImages(this.#calls, options.credentials ?? (() => undefined));
     this.#builder = new ProjectBuilder(this.#calls, images, options.gateway, options.config);
@@ -75,18 +78,18 @@ export class DockerProjects implements ProjectEngine {
     }
   }
 
-  async start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+  async start(jobId: string, signal: AbortSignal, secrets: Secrets = new Map()): Promise<EngineRun> {
     signal.throwIfAborted();
     return translatedCalls('start the project', async () => {
       const before = await this.#mustBeThere(jobId);
       const { exit, ready } = projectState(before);
       if (exit !== undefined && before.every(({ run }) => run.startedAt === undefined)) throw new EngineRefused(`the engine could not start the project: ${exit.error ?? ''}`);
-      if (exit === undefined) await allDone(ready.map(({ container }) => this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] })));
+      if (exit === undefined) await allDone(ready.map((one) => this.#starts.start(one, this.#names(jobId), secrets)));
       return jobRun(jobId, await this.#mustBeThere(jobId));
     });
   }
 
-  async wait(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+  async wait(jobId: string, signal: AbortSignal, secrets: Secrets = new Map()): Promise<EngineRun> {
     return translatedCalls('wait for the project', async () => {
       const pauses = new RestartPauses(this.#clock);
       for (;;) {
@@ -98,15 +101,12 @@ export class DockerProjects implements ProjectEngine {
           // as it was before they were ended
           return { ...jobRun(jobId, running.length === 0 ? runs : await this.#mustBeThere(jobId)), exit };
         }
-        for (const { container } of ready) {
-          signal.throwIfAborted();
-          await this.#startOne(container);
-        }
         const { due, pause } = pauses.of(again);
-        for (const one of due) {
+        for (const one of [...ready, ...due]) {
           signal.throwIfAborted();
-          await this.#startOne(one.container);
-          await this.#runs.countRestart(one);
+          const started = await this.#starts.startLater(one, this.#names(jobId), secrets, signal);
+          if (started instanceof EngineRefused) return await this.#giveUp(jobId, one, started);
+          if (started && due.includes(one)) await this.#runs.countRestart(one);
         }
         if (ready.length + due.length === 0) await this.#change(running, Math.min(pause, waitsForHealth ? LOOK : Infinity), signal);
       }
@@ -136,6 +136,7 @@ export class DockerProjects implements ProjectEngine {
       // somebody may have been starting one at this moment
       for (let round = 1; round <= STOP_ROUNDS; round += 1) {
         await this.#runs.hold((await this.#runs.found(jobId, names)).runs);
+        await this.#starts.settled(jobId);
         const running = (await this.#runs.found(jobId, names)).runs.filter(({ run }) => run.state === 'running');
         if (running.length === 0) return;
         await this.#stopAll(running, graceSeconds);
@@ -207,6 +208,7 @@ export class DockerProjects implements ProjectEngine {
 
   async remove(jobId: string): Promise<void> {
     await translatedCalls('remove the project', async () => {
+      await this.#starts.settled(jobId);
       await this.#runs.remove(this.#names(jobId));
       // one that was being made has come too late for that
       if (await this.#relays.settled(jobId)) await this.#runs.remove(this.#names(jobId));
@@ -248,11 +250,10 @@ export class DockerProjects implements ProjectEngine {
     return runs;
   }
 
-  /** The engine keeps its reason with a container that it cannot start; there it is read. */
-  async #startOne(container: string): Promise<void> {
-    await this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] }).catch((error: unknown) => {
-      if (!(error instanceof DockerStatusError)) throw error;
-    });
+  /** Ends what runs of a project of which a service cannot be started. */
+  async #giveUp(jobId: string, { plan }: ServiceRun, { message }: EngineRefused): Promise<EngineRun> {
+    await this.stop(jobId, this.#config.stopGrace);
+    return { ...jobRun(jobId, await this.#mustBeThere(jobId)), exit: failure(`service ${plan.service} could not be started: ${message}`) };
   }
 
   /** Resolves when a container has ended, or after `look` milliseconds, when it may be worth while to look again. */

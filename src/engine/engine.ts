@@ -106,7 +106,7 @@ export interface Engine {
    * EngineRefused, each time again, where the engine cannot start it or there is none; that is final, for whether its program
    * ran is not always known then, and it must not run twice. The signal is heard before the call
    * only: what the engine has begun, it does. `secrets`: texts that become files in /run/secrets, by name, for a container that was
-   * created with a place for them; they are there before its program is.
+   * created with a place for them; they are there before its program is. Containers of a project get those that the project says.
    */
   start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>): Promise<EngineRun>;
   /**
@@ -115,8 +115,11 @@ export interface Engine {
    * forgotten it afterwards, and the program may have run.
    */
   mayStartAgain(jobId: string): Promise<boolean>;
-  /** Resolves when the container is over. Rejects with the signal's reason when it aborts. Throws EngineRefused when it is gone or was never started. */
-  wait(jobId: string, signal: AbortSignal): Promise<EngineRun>;
+  /**
+   * Resolves when the container is over. Rejects with the signal's reason when it aborts. Throws EngineRefused when it is gone or was
+   * never started. `secrets`: as of `start`, for containers of a project that are started later, or once more.
+   */
+  wait(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>): Promise<EngineRun>;
   /** The job's container, or undefined where there is none. */
   inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined>;
   /** SIGTERM (or the image's stop signal), `graceSeconds` later SIGKILL; resolves when it is over. None there = done. */

@@ -56,8 +56,8 @@ export class WorkEngine implements Engine {
     return this.#of(jobId).mayStartAgain(jobId);
   }
 
-  wait(jobId: string, signal: AbortSignal): Promise<EngineRun> {
-    return this.#of(jobId).wait(jobId, signal);
+  wait(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>): Promise<EngineRun> {
+    return this.#of(jobId).wait(jobId, signal, secrets);
   }
 
   inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined> {
