@@ -6,13 +6,13 @@ import type { Image } from '../image/image.ts';
 import type { Reference } from '../image/reference.ts';
 import type { Job, JobError, JobInfo } from '../job/job.ts';
 import type { SecretBox } from '../job/secret-box.ts';
-import { openSecrets } from '../job/secrets.ts';
 import type { JobStore } from '../store/job-store.ts';
 import { haveSameImages, imagesOf, type PinnedWork } from '../task/project.ts';
 import type { Closure } from './closure.ts';
 import type { ImagePulls, PullListener } from './image-pulls.ts';
 import type { Guard } from './job-guard.ts';
 import type { JobKinds } from './job-kind.ts';
+import { secretsOf } from './job-secrets.ts';
 import { refusal } from './job-service.ts';
 import type { Lease } from './lease.ts';
 import type { Slots } from './slots.ts';
@@ -88,7 +88,7 @@ export class JobStart {
     const [tag] = await Promise.all([this.#tagNow(task, signal), this.#pull(job, imagesOf(task), signal)]);
     await mayGoOn(guard);
     this.#mustBeOpen();
-    const secrets = openSecrets(job, this.#parts.secrets);
+    const secrets = secretsOf(job, task, this.#parts.secrets);
     await engine.create(job.id, task, signal, { secrets: secrets.size > 0 });
     if (!(await this.#mayStart(job, guard))) return { refused: { type: 'transient', message: UNKNOWN }, decision };
     const run = await engine.start(job.id, signal, secrets).catch((error: unknown) => {

@@ -58,6 +58,8 @@ export class MemoryEngine implements Engine {
   #lastOutage: Error | undefined;
   /** Every call that was made, in order. */
   readonly calls: { readonly call: EngineCall; readonly jobId?: string }[] = [];
+  /** The secrets with which `start` and `wait` were called. */
+  readonly secretsGiven: { readonly call: 'start' | 'wait'; readonly jobId: string; readonly secrets: ReadonlyMap<string, string> | undefined }[] = [];
   /** The progress that a pull of an image not yet present reports. */
   pullProgress: readonly PullProgress[] = [{ current: 50, total: 100 }, { current: 100, total: 100 }];
   description: EngineDescription = DESCRIPTION;
@@ -240,7 +242,8 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  async start(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+  async start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>): Promise<EngineRun> {
+    this.secretsGiven.push({ call: 'start', jobId, secrets });
     return this.#do('start', jobId, signal, () => {
       const container = this.#present(jobId);
       const before = container.run();
@@ -265,7 +268,8 @@ export class MemoryEngine implements Engine {
     return this.#do('mayStartAgain', jobId, undefined, () => this.#containers.get(jobId)?.state !== 'created' || !this.#restarted);
   }
 
-  async wait(jobId: string, signal: AbortSignal): Promise<EngineRun> {
+  async wait(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>): Promise<EngineRun> {
+    this.secretsGiven.push({ call: 'wait', jobId, secrets });
     return this.#do('wait', jobId, signal, async () => {
       const container = this.#present(jobId);
       if (container.state === 'created') throw new EngineRefused('the container was never started');
