@@ -152,10 +152,10 @@ volumes:
   });
 
   it('turns a secret of elsewhere into one that is given with the job, and asks for it by name', async () => {
-    const file = { services: { web: { image: WEB, secrets: ['a', { source: 'b', target: '/etc/b' }, 'c'] } }, secrets: { a: { file: './a' }, b: { environment: 'B' }, c: {} } };
+    const file = { services: { web: { image: WEB, secrets: ['a', { source: 'b', target: '/etc/b' }, 'c', 'd'] } }, secrets: { a: { file: './a' }, b: { environment: 'B' }, c: {}, d: { content: 'x', driver: 'y' } } };
     const offer = await offerOf(site, file);
     expect(offer?.parameters).to.have.deep.members(['a', 'b', 'c'].map((name) => ({ name: `SECRET.${name}`, kind: 'secret', secret: true })));
-    expect(offer?.changes.map(({ path }) => path)).to.have.members(['secrets.a.file', 'secrets.b.environment', 'secrets.c', 'services.web.secrets[1]']);
+    expect(offer?.changes.map(({ path }) => path)).to.have.members(['secrets.a.file', 'secrets.b.environment', 'secrets.c', 'secrets.d.driver', 'services.web.secrets[1]']);
     expect(await offerOf(site, offer?.file, {}, new Set(['a', 'c']))).to.deep.equal({ file: offer?.file, changes: [], parameters: [{ name: 'SECRET.b', kind: 'secret', secret: true }] });
     expect(await offerOf(site, offer?.file, {}, new Set(['a', 'b', 'c']))).to.equal(undefined);
   });
