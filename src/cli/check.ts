@@ -12,15 +12,15 @@ import { localJudge } from './local-judge.ts';
 
 /**
  * `pratique check --compose FILE`: everything that is wrong with a compose file, line by line, and the file that would be accepted in
- * its place. Returns as `check`.
+ * its place. `secrets`: names of those that jobs will be given. Returns as `check`.
  */
-async function checkCompose(file: string, variables: readonly string[], policy: PolicyHolder, caller: Caller): Promise<number> {
+async function checkCompose(file: string, variables: readonly string[], secrets: readonly string[], policy: PolicyHolder, caller: Caller): Promise<number> {
   const values = new Map(variables.map((text) => {
     const at = text.indexOf('=');
     if (at < 1) throw new Error(`--var takes NAME=value, not ${text}`);
     return [text.slice(0, at), text.slice(at + 1)] as const;
   }));
-  const verdict = await policy.evaluateProject({ file: await readFile(file, 'utf8'), variables: values }, caller, new AbortController().signal);
+  const verdict = await policy.evaluateProject({ file: await readFile(file, 'utf8'), variables: values, secrets: new Set(secrets) }, caller, new AbortController().signal);
   for (const { path, line, text } of verdict.warnings) console.log(`warning   line ${String(line)}  ${path}: ${text}`);
   if (verdict.accepted) {
     console.log(`answer    YES (${String(verdict.project.services.length)} services)`);
@@ -43,7 +43,7 @@ export async function check(words: readonly string[], environment: NodeJS.Proces
   const { values, positionals } = parseArgs({
     args: [...words],
     allowPositionals: true,
-    options: { config: { type: 'string', short: 'c' }, platform: { type: 'string' }, group: { type: 'string', multiple: true }, compose: { type: 'string' }, var: { type: 'string', multiple: true } },
+    options: { config: { type: 'string', short: 'c' }, platform: { type: 'string' }, group: { type: 'string', multiple: true }, compose: { type: 'string' }, var: { type: 'string', multiple: true }, secret: { type: 'string', multiple: true } },
   });
   const [image = '', ...more] = positionals;
   if ((image === '') === (values.compose === undefined) || more.length > 0) throw new Error('check takes one image, or --compose and a file');
@@ -51,7 +51,7 @@ export async function check(words: readonly string[], environment: NodeJS.Proces
   const judge = await localJudge(config, values.platform === undefined ? undefined : parsePlatform(values.platform));
   const caller: Caller = values.group === undefined ? ANONYMOUS : { id: 'operator', groups: values.group };
   try {
-    if (values.compose !== undefined) return await checkCompose(values.compose, values.var ?? [], judge.policy, caller);
+    if (values.compose !== undefined) return await checkCompose(values.compose, values.var ?? [], values.secret ?? [], judge.policy, caller);
     const task = { type: 'container', image: parseReference(image), command: [], env: {} } as const;
     const judgement = await judge.policy.judge(task, caller, new AbortController().signal);
     for (const line of explain(task, judgement)) console.log(line);

@@ -12,7 +12,7 @@ interface Command {
 /** Every command. Each is loaded when it is called, so that a question from the shell does not load a server. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   serve: { usage: 'serve', does: 'run the gateway', run: async (...call) => (await import('./serve.ts')).serve(...call) },
-  check: { usage: 'check IMAGE | check --compose FILE', does: 'the verdict, and why; 0 = yes, 1 = no (--group G, --var N=v)', run: async (...call) => (await import('./check.ts')).check(...call) },
+  check: { usage: 'check IMAGE | check --compose FILE', does: 'the verdict, and why; 0 = yes, 1 = no (--group G, --var N=v, --secret N)', run: async (...call) => (await import('./check.ts')).check(...call) },
   preflight: { usage: 'preflight', does: 'what the engine has of what jobs need; 0 = everything, 1 = jobs are refused', run: async (...call) => (await import('./preflight.ts')).preflight(...call) },
   egress: { usage: 'egress --config FILE', does: 'the way out of jobs that have a network, to the hosts of the file', run: async (words) => (await import('./egress.ts')).egress(words) },
   drain: { usage: 'drain [--abort-after D] [--no-wait] | drain --undo', does: 'the running gateway takes and starts no jobs; waits for those that run', run: async (...call) => (await import('./drain.ts')).drain(...call) },

@@ -17,6 +17,8 @@ export interface ComposeFile {
 /** One of the top-level `configs` or `secrets`. */
 export interface ComposeContent extends Place {
   readonly content?: Said<string>;
+  /** Where it says that its value is not in the file: of a secret, that it is a parameter of the job. */
+  readonly external?: Place;
   /** Whether it would come from somewhere else, for which there is no member here. */
   readonly elsewhere: boolean;
 }

@@ -9,6 +9,7 @@ export const COMPOSE_PROBLEMS = {
   'compose.refused-value': 'The value reaches the host, another project or the network, or is outside what this site allows',
   'compose.variable': 'A variable is used in a way that is none',
   'compose.missing-variable': 'A variable has no value: it has to be given with the request',
+  'compose.missing-secret': 'A secret has no value: it has to be given with the job',
   'compose.reference': 'The file refers to something that it does not define, or to itself in a circle',
   'compose.build': 'An image would have to be built; only images from a registry can be judged',
   'compose.image': 'A service names no image',
@@ -41,10 +42,10 @@ export type Edit =
 
 /** A value that a file leaves open. */
 export interface ComposeParameter {
-  /** Name of the variable. */
+  /** Name of the variable; of a secret that of the parameter, `SECRET.<NAME>`. */
   readonly name: string;
-  /** `image`: stands for a whole image name. `text`: any text will do. `other`: part of something that is judged once it is known. */
-  readonly kind: 'image' | 'text' | 'other';
+  /** `image`: stands for a whole image name. `text`: any text will do. `secret`: any text, which nobody is shown. `other`: part of something that is judged once it is known. */
+  readonly kind: 'image' | 'text' | 'secret' | 'other';
   /** Named like something that others should not see. */
   readonly secret: boolean;
 }
@@ -59,7 +60,7 @@ export interface ComposeProblem {
   readonly text: string;
   /** What would be written instead, where a machine can tell. */
   readonly edits?: readonly Edit[];
-  /** Of compose.missing-variable. */
+  /** Of compose.missing-variable and compose.missing-secret. */
   readonly parameter?: ComposeParameter;
 }
 

@@ -48,8 +48,8 @@ function readFile(root: MapNode, reading: Reading): ComposeFile {
     services: [...top('services')].map(([name, node]) => readService(name, node, reading)),
     networks: new Map([...top('networks')].map(([name, node]) => [name, readNetwork(name, node, reading)])),
     volumes: new Map([...top('volumes')].map(([name, node]) => [name, readVolume(name, node, reading)])),
-    configs: contents(top('configs'), reading),
-    secrets: contents(top('secrets'), reading),
+    configs: contents(top('configs'), reading, readContent),
+    secrets: contents(top('secrets'), reading, readSecret),
   };
 }
 
@@ -83,8 +83,8 @@ function readExternal(own: string, node: ComposeNode, reading: Reading): { reado
   return { external: { ...placeOf(external), value: reading.text(named)?.value ?? own } };
 }
 
-function contents(entries: MapNode['entries'], reading: Reading): ReadonlyMap<string, ComposeContent> {
-  return new Map([...entries].map(([name, node]) => [name, readContent(node, reading)]));
+function contents(entries: MapNode['entries'], reading: Reading, read: (node: ComposeNode, reading: Reading) => ComposeContent): ReadonlyMap<string, ComposeContent> {
+  return new Map([...entries].map(([name, node]) => [name, read(node, reading)]));
 }
 
 function readContent(node: ComposeNode, reading: Reading): ComposeContent {
@@ -95,6 +95,15 @@ function readContent(node: ComposeNode, reading: Reading): ComposeContent {
   const content = reading.text(written) ?? open;
   const elsewhere = ['file', 'environment', 'external', 'driver'].some((key) => member(node, key) !== undefined);
   return { ...placeOf(node), ...(content === undefined ? {} : { content }), elsewhere };
+}
+
+/** As a config; but what is external of a secret is not somewhere else. */
+function readSecret(node: ComposeNode, reading: Reading): ComposeContent {
+  const external = reading.flag(member(node, 'external'));
+  const { elsewhere, ...content } = readContent(node, reading);
+  if (external === undefined) return { ...content, elsewhere };
+  const others = ['file', 'environment', 'driver'].some((key) => member(node, key) !== undefined);
+  return { ...content, ...(external.value ? { external: placeOf(external) } : {}), elsewhere: others };
 }
 
 /** What a service brings into another by `extends` is read in both. */

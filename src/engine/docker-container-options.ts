@@ -1,8 +1,8 @@
 import type { PinnedTask } from '../task/task.ts';
 import { NO_RESOLVER } from './docker-internal-network.ts';
 import type { JobNetwork } from './docker-job-network.ts';
-import { secretsMount } from './docker-secrets.ts';
-import { labelsOf, LABELS, type DockerNames, type JobNames } from './docker-names.ts';
+import { secretsMount, type SecretsPlace } from './docker-secrets.ts';
+import { labelsOf, LABELS, type DockerNames } from './docker-names.ts';
 import type { Sandbox } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
 
@@ -53,9 +53,9 @@ const LARGEST_ID = 2 ** 31 - 1;
 
 /**
  * The container of a judged task: a constant, and named fields on top. `imageId` is the engine's id of the verified image.
- * `secrets`: the names where it gets a place for some. Pure. Throws EngineRefused for a task that cannot be held to its limits or has nothing to run.
+ * `secrets`: its place for some, where it gets one. Pure. Throws EngineRefused for a task that cannot be held to its limits or has nothing to run.
  */
-export function containerOptions(names: DockerNames, gateway: string, jobId: string, task: PinnedTask, imageId: string, sandbox: Sandbox, network?: JobNetwork, secrets?: JobNames): ContainerOptions {
+export function containerOptions(names: DockerNames, gateway: string, jobId: string, task: PinnedTask, imageId: string, sandbox: Sandbox, network?: JobNetwork, secrets?: Omit<SecretsPlace, 'container'>): ContainerOptions {
   const { config } = task.image;
   const runtime = task.relaxed?.runtime ?? sandbox.runtime;
   const command = task.command.length > 0 ? task.command : config.command;
@@ -86,7 +86,7 @@ export function containerOptions(names: DockerNames, gateway: string, jobId: str
       ...(runtime === undefined ? {} : { Runtime: runtime }),
       ...limitsOf(task, sandbox),
       Tmpfs: temporaryFolders(task, sandbox),
-      Mounts: [{ Type: 'volume', Source: names.output, Target: '/output', VolumeOptions: { NoCopy: true, Labels: labelsOf(gateway, jobId, 'output'), ...outputQuota(sandbox) } }, ...(secrets === undefined ? [] : [secretsMount(gateway, jobId, secrets, true)])],
+      Mounts: [{ Type: 'volume', Source: names.output, Target: '/output', VolumeOptions: { NoCopy: true, Labels: labelsOf(gateway, jobId, 'output'), ...outputQuota(sandbox) } }, ...(secrets === undefined ? [] : [secretsMount(secrets, true)])],
       LogConfig: {
         Type: 'local',
         Config: { 'max-size': String(Math.floor(sandbox.logSize / 2)), 'max-file': '2', compress: 'false' },

@@ -7,7 +7,7 @@ import { DockerStatusError } from './docker-errors.ts';
 import type { DockerImages } from './docker-images.ts';
 import { parseContainer, parseCreated } from './docker-inspect.ts';
 import type { JobNetworks } from './docker-job-network.ts';
-import type { JobNames } from './docker-names.ts';
+import { type JobNames, secretsPlaceOf } from './docker-names.ts';
 import { containerDifferences, seriousWarnings } from './docker-verify-container.ts';
 import type { EngineConfig } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
@@ -41,7 +41,7 @@ export class ContainerCreation {
     try {
       const profile = task.relaxed?.network;
       const network = profile === undefined ? undefined : await networks.prepare(jobId, names, profile);
-      const options = containerOptions(names, gateway, jobId, task, imageId, config, network, secrets ? names : undefined);
+      const options = containerOptions(names, gateway, jobId, task, imageId, config, network, secrets ? secretsPlaceOf(gateway, jobId) : undefined);
       // At once, for neither waits for the other: an empty volume is prepared whoever has made it.
       const [prepared, created] = await Promise.allSettled([
         blank.prepare(jobId, names, outputQuota(config)),

@@ -20,8 +20,8 @@ import { JobNetworks } from './docker-job-network.ts';
 import { jobsOf } from './docker-jobs.ts';
 import { JobRelays, type Reached } from './docker-relay.ts';
 import { demultiplexed } from './docker-logs.ts';
-import { type JobNames, labelsOf, namesOf, relayOf } from './docker-names.ts';
-import { SecretDelivery } from './docker-secrets.ts';
+import { type JobNames, labelsOf, namesOf, relayOf, secretsPlaceOf } from './docker-names.ts';
+import { SecretDelivery, type SecretFile } from './docker-secrets.ts';
 import { outputFiles } from './docker-output.ts';
 import { progressOf } from './docker-progress.ts';
 import { type DockerPreflight, preflightRefusal } from './docker-preflight.ts';
@@ -84,7 +84,7 @@ export class DockerEngine implements ContainerEngine {
     this.#relays = new JobRelays(this.#calls, options.config.relay);
     const parts = { calls: this.#calls, blank: this.#blank, images: this.#images, networks: this.#networks };
     this.#creation = new ContainerCreation({ ...parts, config: options.config, gateway: options.gateway, remove: (jobId) => this.remove(jobId) });
-    this.#secrets = new SecretDelivery(this.#calls, this.#blank, options.gateway, options.clock);
+    this.#secrets = new SecretDelivery(this.#calls, this.#blank, options.clock);
     this.#preflight = options.preflight;
   }
 
@@ -287,7 +287,7 @@ export class DockerEngine implements ContainerEngine {
     const before = runOf(jobId, made);
     if (neverRan(before)) throw couldNotStart(`the engine could not start the container: ${before.exit?.error ?? ''}`);
     if (before.state === 'exited' && secrets.size > 0) throw new EngineRefused('the program is over, and whether it had its secrets is not known', { temporary: true });
-    if (before.state === 'running' && secrets.size > 0) await this.#secrets.mustBeThere(names);
+    if (before.state === 'running' && secrets.size > 0) await this.#secrets.mustBeThere(secretsPlaceOf(this.#gateway, jobId));
     if (before.state !== 'created') return before;
     if (made.HostConfig['NetworkMode'] !== 'none') await this.#networks.check(names);
     const start = async (): Promise<void> => {
@@ -295,7 +295,8 @@ export class DockerEngine implements ContainerEngine {
       // by its id: under the name there may be another one by now, which is for somebody else to start
       await this.#startNow(made.Id);
     };
-    await (secrets.size === 0 ? start() : this.#secrets.during(jobId, names, String(made.Config['User']), secrets, start));
+    const user = String(made.Config['User']);
+    await (secrets.size === 0 ? start() : this.#secrets.during(secretsPlaceOf(this.#gateway, jobId), user, ownFiles(secrets, user), start));
     this.#tidyMeanwhile(jobId, names);
     return this.#run(jobId, container);
   }
@@ -329,6 +330,12 @@ export class DockerEngine implements ContainerEngine {
     const { body } = await this.#calls.ask('GET', `/containers/${name}/json`, { accept: [NOT_FOUND], signal });
     return body === undefined ? undefined : parseContainer(body);
   }
+}
+
+/** Each for the job's user alone. */
+function ownFiles(secrets: ReadonlyMap<string, string>, user: string): readonly SecretFile[] {
+  const [uid = 0, gid = 0] = user.split(':').map(Number);
+  return [...secrets].map(([name, value]) => ({ name, value, uid, gid, mode: 0o400 }));
 }
 
 function neverRan(run: EngineRun): boolean {

@@ -65,6 +65,12 @@ export function jobOfVolume(gateway: string, name: string): string | undefined {
   return name.startsWith(prefix) && suffix !== undefined ? name.slice(prefix.length, -suffix.length) : undefined;
 }
 
+/** What brings the container of a job its secrets. */
+export function secretsPlaceOf(gateway: string, jobId: string): { readonly container: string; readonly secrets: string; readonly labels: Record<string, string> } {
+  const { container, secrets } = namesOf(gateway, jobId);
+  return { container, secrets, labels: labelsOf(gateway, jobId, 'secrets') };
+}
+
 /** The labels by which a job's things are found again. */
 export function labelsOf(gateway: string, jobId: string, role: Role): Record<string, string> {
   return { [LABELS.gateway]: gateway, [LABELS.job]: jobId, [LABELS.role]: role };

@@ -1,4 +1,4 @@
-import type { PinnedProject, PinnedRestart, PinnedService } from '../task/project.ts';
+import type { PinnedProject, PinnedRestart, PinnedSecret, PinnedService } from '../task/project.ts';
 import { isJobId, labelsOf, LABELS, type DockerNames, type Role } from './docker-names.ts';
 import { EngineRefused } from './engine.ts';
 
@@ -26,6 +26,8 @@ export interface ContainerPlan {
   readonly restart?: PinnedRestart;
   /** Seconds between its signal to stop and the end by force; absent = what the site gives. */
   readonly grace?: number;
+  /** Files that it has in memory, without which it is never started. Absent = none. */
+  readonly secrets?: readonly Omit<PinnedSecret, 'content'>[];
   /** What its files below /output are put under: '' or `web/`; absent = another container has the same ones. */
   readonly output?: string;
 }
@@ -91,6 +93,11 @@ export class ProjectNames {
     return `${this.#base}.relay-${String(index)}`;
   }
 
+  /** What brings a container its secrets; `index`: of its plan. */
+  secrets(index: number): { readonly secrets: string; readonly labels: Record<string, string> } {
+    return { secrets: `${this.#base}.secrets-${String(index)}`, labels: this.labels('secrets') };
+  }
+
   /** Every container of the project, in the order in which services come. */
   containers(project: PinnedProject): readonly ServiceContainer[] {
     const levels = levelsOf(project);
@@ -111,6 +118,7 @@ export class ProjectNames {
           needs: service.dependsOn,
           ...(service.restart === undefined ? {} : { restart: service.restart }),
           ...(service.stopGrace === undefined ? {} : { grace: Math.ceil(service.stopGrace / 1000) }),
+          ...(service.secrets === undefined ? {} : { secrets: service.secrets.map(({ name, file, uid, gid, mode }) => ({ name, file, uid, gid, mode })) }),
           ...(output === undefined ? {} : { output }),
         };
         const targets = service.mounts.flatMap((mount) => (mount.kind === 'anonymous' ? [mount.target] : []));

@@ -2,9 +2,11 @@ import type { PinnedProject, PinnedService } from '../task/project.ts';
 import type { PinnedTask } from '../task/task.ts';
 import { containerOptions, type ContainerOptions } from './docker-container-options.ts';
 import { NO_RESOLVER } from './docker-internal-network.ts';
+import { secretsMount, type SecretsMount } from './docker-secrets.ts';
 import { type ProjectNames, SERVICE_LABELS, type ServiceContainer } from './docker-project-names.ts';
 import type { Sandbox } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
+import { SECRETS_FOLDER } from '../task/secret-files.ts';
 
 /** The body of `POST /containers/create` for a container of a project. */
 export interface ServiceOptions extends Omit<ContainerOptions, 'Healthcheck'> {
@@ -114,7 +116,8 @@ function limitsOf(service: PinnedService, base: ContainerOptions, sandbox: Sandb
 /** Those of every job and of the image, but where the service mounts something, and its own. */
 function temporaryFolders(service: PinnedService, base: ContainerOptions, sandbox: Sandbox): Record<string, string> {
   const taken = new Set(service.mounts.map(({ target }) => target));
-  const folders = Object.entries(base.HostConfig['Tmpfs'] as Record<string, string>).filter(([path]) => !taken.has(path));
+  const hidden = (path: string): boolean => service.secrets !== undefined && `${path}/`.startsWith(`${SECRETS_FOLDER}/`);
+  const folders = Object.entries(base.HostConfig['Tmpfs'] as Record<string, string>).filter(([path]) => !taken.has(path) && !hidden(path));
   const own = service.mounts.flatMap((mount) => {
     if (mount.kind !== 'tmpfs') return [];
     const size = Math.min(mount.size ?? sandbox.tmp, service.task.resources.memory);
@@ -123,15 +126,16 @@ function temporaryFolders(service: PinnedService, base: ContainerOptions, sandbo
   return Object.fromEntries([...folders, ...own]);
 }
 
-function mountsOf(container: ServiceContainer, project: PinnedProject, names: ProjectNames, base: ContainerOptions): readonly Mount[] {
-  const mounts = container.service.mounts.flatMap((mount): readonly Mount[] => {
+function mountsOf(container: ServiceContainer, project: PinnedProject, names: ProjectNames, base: ContainerOptions): readonly (Mount | SecretsMount)[] {
+  const own = container.service.mounts.flatMap((mount): readonly Mount[] => {
     if (mount.kind === 'tmpfs') return [];
     if (mount.kind === 'shared') return [{ Type: 'volume', Source: mount.volume, Target: mount.target, ReadOnly: true, VolumeOptions: { NoCopy: true } }];
-    const own = mount.kind === 'anonymous' ? container.anonymous.get(mount.target) : volumeName(mount.volume, project, names);
-    if (own === undefined) throw new EngineRefused('a service mounts a volume that the project does not have');
+    const volume = mount.kind === 'anonymous' ? container.anonymous.get(mount.target) : volumeName(mount.volume, project, names);
+    if (volume === undefined) throw new EngineRefused('a service mounts a volume that the project does not have');
     const readOnly = mount.kind === 'volume' && mount.readOnly ? { ReadOnly: true as const } : {};
-    return [{ Type: 'volume', Source: own, Target: mount.target, ...readOnly, VolumeOptions: { NoCopy: true, Labels: names.labels('volume') } }];
+    return [{ Type: 'volume', Source: volume, Target: mount.target, ...readOnly, VolumeOptions: { NoCopy: true, Labels: names.labels('volume') } }];
   });
+  const mounts = [...own, ...(container.plan.secrets === undefined ? [] : [secretsMount(names.secrets(container.plan.index), true)])];
   if (mounts.some(({ Target }) => Target === '/output')) return mounts;
   const [output] = base.HostConfig['Mounts'] as readonly Mount[];
   return output === undefined ? mounts : [output, ...mounts];

@@ -29,6 +29,7 @@ const planSchema: z.ZodType<ContainerPlan> = z.object({
   needs: z.array(z.object({ service: z.string(), condition: z.string() })),
   restart: z.object({ always: z.boolean(), most: z.number() }).optional(),
   grace: z.number().optional(),
+  secrets: z.array(z.object({ name: z.string(), file: z.string(), uid: z.number(), gid: z.number(), mode: z.number() })).optional(),
   output: z.string().optional(),
 }) as z.ZodType<ContainerPlan>;
 
@@ -142,6 +143,7 @@ function runOfService(jobId: string, container: InspectedContainer, underWay: nu
   return {
     container: container.Id,
     plan: parse(planSchema, JSON.parse(found[SERVICE_LABELS.plan] ?? '{}')),
+    user: String(container.Config['User']),
     run: runOf(jobId, container),
     held: marks.held,
     asked: marks.asked,

@@ -56,6 +56,11 @@ export class ProjectStarts {
     return begun === undefined || begun.over ? undefined : begun.number;
   }
 
+  /** Resolves when no start of these is under way here, whatever became of it. */
+  async settled(containers: readonly string[]): Promise<void> {
+    await Promise.allSettled(containers.flatMap((container) => this.#begun.get(container)?.done ?? []));
+  }
+
   /** To be called when the container is gone. */
   forget(container: string): void {
     this.#begun.delete(container);

@@ -6,6 +6,8 @@ export interface ServiceRun {
   /** Its name on the engine. */
   readonly container: string;
   readonly plan: ContainerPlan;
+  /** uid:gid. */
+  readonly user: string;
   readonly run: EngineRun;
   /** Somebody has stopped the project before this one was started: it never will be. */
   readonly held: boolean;
@@ -108,7 +110,8 @@ function exitOf(main: readonly ServiceRun[]): Exit {
   return { ...bad.exit, error: `service ${bad.plan.service}${bad.exit.error === undefined ? '' : `: ${bad.exit.error}`}` };
 }
 
-function failure(error: string, exit?: Exit): Exit {
+/** An end that is not a container's own. */
+export function failure(error: string, exit?: Exit): Exit {
   return { code: exit?.code === 0 || exit === undefined ? -1 : exit.code, outOfMemory: exit?.outOfMemory ?? false, error };
 }
 

@@ -4,12 +4,12 @@ import type { Clock, Instant } from '../clock.ts';
 import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedProject } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
-import { isBlank } from './docker-blank-volume.ts';
+import { BlankVolume, isBlank } from './docker-blank-volume.ts';
 import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import type { DockerEngineOptions } from './docker-engine.ts';
 import { diskUse } from './docker-disk-use.ts';
-import { DockerStatusError, EngineLate, outageIfFull } from './docker-errors.ts';
+import { EngineLate, outageIfFull } from './docker-errors.ts';
 import { remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { isJobId } from './docker-names.ts';
@@ -21,11 +21,12 @@ import { projectGateway, ProjectNames } from './docker-project-names.ts';
 import { ProjectRuns, translatedCalls } from './docker-project-runs.ts';
 import { allDone } from './docker-project-things.ts';
 import { RestartPauses } from './docker-project-restarts.ts';
-import { canRestart, jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
+import { canRestart, failure, jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
 import { JobRelays, type Reached } from './docker-relay.ts';
+import { type Secrets, ServiceStart } from './docker-service-start.ts';
 import { usageOf } from './docker-usage.ts';
 import type { EngineConfig } from './engine-config.ts';
-import { type ActOptions, EngineRefused, type EngineRun, type LogOptions, type OutputFile, type OutputSkipped } from './engine.ts';
+import { type ActOptions, EngineRefused, type EngineRun, type LogOptions, type OutputFile, type OutputSkipped, type WaitOptions } from './engine.ts';
 import type { ProjectEngine } from './project-engine.ts';
 
 const NOT_MODIFIED = 304;
@@ -45,6 +46,7 @@ export class DockerProjects implements ProjectEngine {
   readonly #agent: Agent;
   readonly #calls: DockerCalls;
   readonly #runs: ProjectRuns;
+  readonly #start: ServiceStart;
   readonly #relays: JobRelays;
   readonly #builder: ProjectBuilder;
 
@@ -57,6 +59,7 @@ export class DockerProjects implements ProjectEngine {
     this.#agent = connection.options.agent;
     this.#calls = new DockerCalls(connection, options.clock, options.config.answerWithin * 1000);
     this.#runs = new ProjectRuns(this.#calls);
+    this.#start = new ServiceStart(this.#calls, this.#runs, new BlankVolume(this.#calls, projectGateway(options.gateway)), options.clock);
     this.#relays = new JobRelays(this.#calls, options.config.relay);
     const images = new DockerImages(this.#calls, options.credentials ?? (() => undefined));
     this.#builder = new ProjectBuilder(this.#calls, images, options.gateway, options.config);
@@ -78,25 +81,32 @@ export class DockerProjects implements ProjectEngine {
     }
   }
 
-  async start(jobId: string, signal: AbortSignal, _secrets?: ReadonlyMap<string, string>, { mayAct = free }: ActOptions = {}): Promise<EngineRun> {
+  async start(jobId: string, signal: AbortSignal, secrets: Secrets = new Map(), { mayAct = free }: ActOptions = {}): Promise<EngineRun> {
     signal.throwIfAborted();
     return translatedCalls('start the project', async () => {
       const before = await this.#mustBeThere(jobId);
       const { exit, ready } = projectState(before);
       if (exit !== undefined && before.every(({ run }) => run.startedAt === undefined)) throw new EngineRefused(`the engine could not start the project: ${exit.error ?? ''}`);
+      const names = this.#names(jobId);
+      if (before.some(({ run }) => run.startedAt !== undefined)) {
+        // what is left is started by whoever waits for the project
+        for (const one of before) await this.#start.mustHaveSecrets(one, names);
+        return jobRun(jobId, before);
+      }
       if (exit === undefined && ready.length > 0) await mayAct();
       // their intent is in the store
-      if (exit === undefined) await allDone(ready.map((one) => this.#runs.starts.once(one, () => this.#calls.ask('POST', `/containers/${one.container}/start`, { accept: [NOT_MODIFIED] }))));
+      if (exit === undefined) await allDone(ready.map((one) => this.#start.first(one, { names, secrets, mayAct, signal })));
       return jobRun(jobId, await this.#mustBeThere(jobId));
     });
   }
 
-  async wait(jobId: string, signal: AbortSignal, options: ActOptions = {}): Promise<EngineRun> {
+  async wait(jobId: string, signal: AbortSignal, options: WaitOptions = {}): Promise<EngineRun> {
     const mayAct = async (): Promise<void> => {
       signal.throwIfAborted();
       await options.mayAct?.();
       signal.throwIfAborted();
     };
+    const how = { names: this.#names(jobId), secrets: options.secrets ?? new Map<string, string>(), mayAct, signal };
     return translatedCalls('wait for the project', async () => {
       const pauses = new RestartPauses(this.#clock);
       for (;;) {
@@ -109,7 +119,10 @@ export class DockerProjects implements ProjectEngine {
           return { ...jobRun(jobId, running.length === 0 ? runs : await this.#mustBeThere(jobId)), exit };
         }
         const { due, pause } = pauses.of(again);
-        for (const one of [...ready, ...due]) await this.#runs.starts.marked(one, mayAct, () => this.#startOne(one.container));
+        for (const one of [...ready, ...due]) {
+          const refused = await this.#start.later(one, how);
+          if (refused !== undefined) return await this.#giveUp(jobId, one, refused, mayAct);
+        }
         if (ready.length + due.length === 0) await this.#change(running, Math.min(pause, waitsForHealth ? LOOK : Infinity), signal);
       }
     });
@@ -137,7 +150,9 @@ export class DockerProjects implements ProjectEngine {
       const names = this.#names(jobId);
       // somebody may have been starting one at this moment
       for (let round = 1; round <= STOP_ROUNDS; round += 1) {
-        await this.#runs.hold((await this.#runs.found(jobId, names)).runs);
+        const { runs } = await this.#runs.found(jobId, names);
+        await this.#runs.hold(runs);
+        await this.#runs.starts.settled(runs.map(({ container }) => container));
         const running = (await this.#runs.found(jobId, names)).runs.filter(({ run }) => run.state === 'running');
         if (running.length === 0) return;
         await this.#stopAll(running, graceSeconds);
@@ -209,6 +224,8 @@ export class DockerProjects implements ProjectEngine {
 
   async remove(jobId: string): Promise<void> {
     await translatedCalls('remove the project', async () => {
+      const { runs } = await this.#runs.found(jobId, this.#names(jobId));
+      await this.#runs.starts.settled(runs.map(({ container }) => container));
       await this.#runs.remove(this.#names(jobId));
       // one that was being made has come too late for that
       if (await this.#relays.settled(jobId)) await this.#runs.remove(this.#names(jobId));
@@ -250,11 +267,11 @@ export class DockerProjects implements ProjectEngine {
     return runs;
   }
 
-  /** The engine keeps its reason with a container that it cannot start; there it is read. */
-  async #startOne(container: string): Promise<void> {
-    await this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] }).catch((error: unknown) => {
-      if (!(error instanceof DockerStatusError)) throw error;
-    });
+  /** Ends what runs of a project of which a service cannot be started. */
+  async #giveUp(jobId: string, { plan }: ServiceRun, { message }: EngineRefused, mayAct: () => Promise<void>): Promise<EngineRun> {
+    await mayAct();
+    await this.stop(jobId, this.#config.stopGrace);
+    return { ...jobRun(jobId, await this.#mustBeThere(jobId)), exit: failure(`service ${plan.service} could not be started: ${message}`) };
   }
 
   /** Resolves when a container has ended, or after `look` milliseconds, when it may be worth while to look again. */

@@ -2,22 +2,41 @@ import { PassThrough } from 'node:stream';
 import { pack, type Pack } from 'tar-stream';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
-import type { PinnedTask } from '../task/task.ts';
+import { SECRETS_FOLDER, SECRETS_SIZE } from '../task/secret-files.ts';
 import type { BlankVolume } from './docker-blank-volume.ts';
 import type { DockerCalls } from './docker-call.ts';
 import { engineUnavailable } from './docker-errors.ts';
 import { parse } from './docker-inspect.ts';
-import { labelsOf, type JobNames } from './docker-names.ts';
 import { EngineRefused } from './engine.ts';
 
 const NOT_FOUND = 404;
 const CONFLICT = 409;
 
-/** Where a container finds its secrets. */
-export const SECRETS_FOLDER = '/run/secrets';
+/** What brings one container its secrets, by its names on the engine. */
+export interface SecretsPlace {
+  readonly container: string;
+  /** The volume in memory, and the container that is never started and only brings them there. */
+  readonly secrets: string;
+  /** Of both. */
+  readonly labels: Readonly<Record<string, string>>;
+}
 
-/** Bytes in memory: more than all secrets of a job may have, each file being whole pages. */
-const SIZE = 1024 * 1024;
+/** One file of the folder. */
+export interface SecretFile {
+  readonly name: string;
+  readonly value: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+export interface SecretsMount {
+  readonly Type: 'volume';
+  readonly Source: string;
+  readonly Target: string;
+  readonly ReadOnly: boolean;
+  readonly VolumeOptions: { readonly NoCopy: true; readonly Labels: Readonly<Record<string, string>>; readonly DriverConfig: object };
+}
 
 /** The folder's mode before anything is in it, and when everything is: whoever sees the second sees all files. */
 const EMPTY = 0o700;
@@ -29,16 +48,16 @@ const LOOK = 20;
 const WITHIN = 30_000;
 
 /** A mount of the volume for secrets: a file system in memory, which the engine makes with its first user and drops with its last. */
-export function secretsMount(gateway: string, jobId: string, names: JobNames, readOnly: boolean): object {
+export function secretsMount({ labels, secrets }: Omit<SecretsPlace, 'container'>, readOnly: boolean): SecretsMount {
   return {
     Type: 'volume',
-    Source: names.secrets,
+    Source: secrets,
     Target: SECRETS_FOLDER,
     ReadOnly: readOnly,
     VolumeOptions: {
       NoCopy: true,
-      Labels: labelsOf(gateway, jobId, 'secrets'),
-      DriverConfig: { Name: 'local', Options: { type: 'tmpfs', device: 'tmpfs', o: `size=${String(SIZE)},mode=0${EMPTY.toString(8)},nosuid,nodev,noexec` } },
+      Labels: labels,
+      DriverConfig: { Name: 'local', Options: { type: 'tmpfs', device: 'tmpfs', o: `size=${String(SECRETS_SIZE)},mode=0${EMPTY.toString(8)},nosuid,nodev,noexec` } },
     },
   };
 }
@@ -52,74 +71,76 @@ export function secretsMount(gateway: string, jobId: string, names: JobNames, re
 export class SecretDelivery {
   readonly #calls: DockerCalls;
   readonly #blank: BlankVolume;
-  readonly #gateway: string;
   readonly #clock: Clock;
 
-  constructor(calls: DockerCalls, blank: BlankVolume, gateway: string, clock: Clock) {
+  constructor(calls: DockerCalls, blank: BlankVolume, clock: Clock) {
     this.#calls = calls;
     this.#blank = blank;
-    this.#gateway = gateway;
     this.#clock = clock;
   }
 
   /**
-   * Starts the container by `start` when its secrets are in place, and proves that it has them. Throws EngineRefused where
-   * it does not: it has been killed then.
+   * Starts the container by `start` when its secrets are in place, and proves that it has them. `user`: uid:gid, the folder's owner.
+   * The signal is heard until `start` is called. Throws EngineRefused where the container does not have them: it has been killed then.
    */
-  async during(jobId: string, names: JobNames, user: string, secrets: ReadonlyMap<string, string>, start: () => Promise<void>): Promise<void> {
-    await this.tidy(names);
+  async during(place: SecretsPlace, user: string, files: readonly SecretFile[], start: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+    await this.tidy(place);
     await this.#calls.ask('POST', '/containers/create', {
-      query: { name: names.secrets },
+      query: { name: place.secrets },
       body: {
         Image: await this.#blank.image(),
         Cmd: ['never-started'],
-        Labels: labelsOf(this.#gateway, jobId, 'secrets'),
-        HostConfig: { NetworkMode: 'none', Mounts: [secretsMount(this.#gateway, jobId, names, false)] },
+        Labels: place.labels,
+        HostConfig: { NetworkMode: 'none', Mounts: [secretsMount(place, false)] },
       },
     });
     const stop = new AbortController();
     const tar = pack();
     const body = tar.pipe(new PassThrough());
-    const held = this.#calls.ask('PUT', `/containers/${names.secrets}/archive`, { query: { path: '/' }, content: body, within: 0, signal: stop.signal });
+    // an archive that nobody reads to its end says so: whoever waits for it knows already
+    tar.on('error', () => undefined);
+    const held = this.#calls.ask('PUT', `/containers/${place.secrets}/archive`, { query: { path: '/' }, content: body, within: 0, signal: stop.signal });
     // heard where it matters: when the archive is to end
     held.catch(() => undefined);
     try {
-      await write(tar, secrets, user);
-      await this.#untilThere(names);
+      const until = AbortSignal.any([stop.signal, ...(signal === undefined ? [] : [signal])]);
+      // an engine that refuses the archive does not read it to its end
+      await Promise.race([held, Promise.all([write(tar, files, user), this.#untilThere(place, until)])]);
       await start();
-      await this.mustBeThere(names);
+      await this.mustBeThere(place);
       tar.finalize();
       await held;
     } finally {
       stop.abort();
       body.destroy();
-      await this.tidy(names).catch(() => undefined);
+      await this.tidy(place).catch(() => undefined);
     }
   }
 
   /** Proves that a container that runs has its secrets, whoever has started it. Throws EngineRefused where it has not: it has been killed then. */
-  async mustBeThere(names: JobNames): Promise<void> {
-    if (await this.#complete(names)) return;
-    await this.#calls.ask('POST', `/containers/${names.container}/kill`, { accept: [NOT_FOUND, CONFLICT] });
+  async mustBeThere(place: Pick<SecretsPlace, 'container'>): Promise<void> {
+    if (await this.#complete(place)) return;
+    await this.#calls.ask('POST', `/containers/${place.container}/kill`, { accept: [NOT_FOUND, CONFLICT] });
     throw new EngineRefused('the secrets of the job were lost while it was started', { temporary: true });
   }
 
   /** Removes what only brings the secrets; the volume belongs to the job's container. */
-  async tidy(names: JobNames): Promise<void> {
-    await this.#calls.ask('DELETE', `/containers/${names.secrets}`, { query: { force: true }, accept: [NOT_FOUND, CONFLICT] });
+  async tidy({ secrets }: Pick<SecretsPlace, 'secrets'>): Promise<void> {
+    await this.#calls.ask('DELETE', `/containers/${secrets}`, { query: { force: true }, accept: [NOT_FOUND, CONFLICT] });
   }
 
-  async #untilThere(names: JobNames): Promise<void> {
+  async #untilThere(place: SecretsPlace, signal: AbortSignal): Promise<void> {
     const from = this.#clock.monotonic();
-    while (!(await this.#complete(names))) {
+    while (!(await this.#complete(place))) {
       if (this.#clock.monotonic() - from > WITHIN) throw engineUnavailable(undefined, 'the container engine does not take the secrets of the job');
-      await this.#clock.sleep(LOOK);
+      await this.#clock.sleep(LOOK, signal);
+      signal.throwIfAborted();
     }
   }
 
   /** As the job's own container sees it: through the same mount, which ends with its last user. */
-  async #complete(names: JobNames): Promise<boolean> {
-    const response = await this.#calls.open('HEAD', `/containers/${names.container}/archive`, { query: { path: `${SECRETS_FOLDER}/.` } });
+  async #complete({ container }: Pick<SecretsPlace, 'container'>): Promise<boolean> {
+    const response = await this.#calls.open('HEAD', `/containers/${container}/archive`, { query: { path: `${SECRETS_FOLDER}/.` } });
     response.resume();
     const header = response.headers['x-docker-container-path-stat'];
     if (typeof header !== 'string') return false;
@@ -129,11 +150,11 @@ export class SecretDelivery {
 
 const statSchema = z.object({ mode: z.number() });
 
-/** The files, for their user alone, and at last the mode of their folder. The archive stays open. */
-async function write(tar: Pack, secrets: ReadonlyMap<string, string>, user: PinnedTask['user']): Promise<void> {
+/** The files, and at last the mode of their folder. The archive stays open. */
+async function write(tar: Pack, files: readonly SecretFile[], user: string): Promise<void> {
   const [uid = 0, gid = 0] = user.split(':').map(Number);
   const folder = SECRETS_FOLDER.slice(1);
-  for (const [name, value] of secrets) await entry(tar, { name: `${folder}/${name}`, type: 'file', mode: 0o400, uid, gid }, value);
+  for (const { name, value, ...header } of files) await entry(tar, { ...header, name: `${folder}/${name}`, type: 'file' }, value);
   await entry(tar, { name: `${folder}/`, type: 'directory', mode: COMPLETE, uid, gid }, '');
 }
 

@@ -77,6 +77,12 @@ export interface ActOptions {
   readonly mayAct?: () => Promise<void>;
 }
 
+/** The same of whoever waits for a job's end. */
+export interface WaitOptions extends ActOptions {
+  /** As of `start`, for containers of a project that are started later, or once more. */
+  readonly secrets?: ReadonlyMap<string, string>;
+}
+
 /** What a container is made with beside its task. */
 export interface CreateOptions extends ActOptions {
   /** It has a place in memory for secrets, which come with its start. */
@@ -114,9 +120,9 @@ export interface Engine {
    * EngineRefused, each time again, where the engine cannot start it or there is none; that is final, for whether its program
    * ran is not always known then, and it must not run twice. The signal is heard before the call
    * only: what the engine has begun, it does. `secrets`: texts that become files in /run/secrets, by name, for a container that was
-   * created with a place for them; they are there before its program is, and one that runs already must have them. `mayAct`: asked after
-   * all preparations, immediately before the engine is told to; where it rejects, nothing is started. What is started is the container
-   * that was there when the call began, and no other of its name.
+   * created with a place for them; they are there before its program is, and one that runs already must have them. Containers of a
+   * project get those that the project says. `mayAct`: asked after all preparations, immediately before the engine is told to; where it
+   * rejects, nothing is started. What is started is the container that was there when the call began, and no other of its name.
    */
   start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>, options?: ActOptions): Promise<EngineRun>;
   /**
@@ -130,7 +136,7 @@ export interface Engine {
    * Resolves when the container is over; of a project, starts and ends services meanwhile. Rejects with the signal's reason when it
    * aborts. Throws EngineRefused when it is gone or was never started.
    */
-  wait(jobId: string, signal: AbortSignal, options?: ActOptions): Promise<EngineRun>;
+  wait(jobId: string, signal: AbortSignal, options?: WaitOptions): Promise<EngineRun>;
   /** The job's container, or undefined where there is none. */
   inspect(jobId: string, signal?: AbortSignal): Promise<EngineRun | undefined>;
   /** SIGTERM (or the image's stop signal), `graceSeconds` later SIGKILL; resolves when it is over. None there = done. */

@@ -6,7 +6,7 @@ import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedWork } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
 import type { ContainerEngine } from './container-engine.ts';
-import type { ActOptions, CreateOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
+import type { ActOptions, CreateOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress, WaitOptions } from './engine.ts';
 import type { ProjectEngine } from './project-engine.ts';
 
 /** An engine for all jobs, out of one for single containers and one for projects. Whose a job is, its id says. */
@@ -57,7 +57,7 @@ export class WorkEngine implements Engine {
     return this.#of(jobId).mayStartAgain(jobId);
   }
 
-  wait(jobId: string, signal: AbortSignal, options?: ActOptions): Promise<EngineRun> {
+  wait(jobId: string, signal: AbortSignal, options?: WaitOptions): Promise<EngineRun> {
     return this.#of(jobId).wait(jobId, signal, options);
   }
 

@@ -43,7 +43,7 @@ export interface ExecutionParts {
   readonly policy: Policy & ProjectPolicy;
   /** Absent = nobody remembers what was said before. */
   readonly decisions?: Decisions;
-  /** What keeps the jobs' secrets until they start. */
+  /** What keeps the jobs' secrets while they may ask for them. */
   readonly secrets: SecretBox;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -2,12 +2,15 @@ import type { Clock } from '../clock.ts';
 import { type Engine, EngineRefused, type EngineRun } from '../engine/engine.ts';
 import { GatewayError, isTemporary } from '../errors.ts';
 import type { Job, JobError } from '../job/job.ts';
+import type { SecretBox } from '../job/secret-box.ts';
+import { SecretsLost } from '../job/secrets.ts';
 import type { Logger } from '../logger.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { DiskWatch } from './disk-watch.ts';
 import { JobEnding, type JobEndingParts } from './job-ending.ts';
 import { Guard, isInterruption } from './job-guard.ts';
 import { liveResults } from './job-results.ts';
+import { laterSecrets } from './job-secrets.ts';
 import type { JobStart } from './job-start.ts';
 import type { JobWatch } from './job-watch.ts';
 import { END_TRIES, fetching, fromStart, limitOf, ranFor, stopwatch, type Work } from './job-work.ts';
@@ -22,6 +25,7 @@ export interface JobRunnerParts extends JobEndingParts {
   readonly start: JobStart;
   readonly disk: DiskWatch;
   readonly lease: Lease;
+  readonly secrets: SecretBox;
 }
 
 /** The first pause between two tries (milliseconds); each further one is twice as long, up to `LONGEST`. */
@@ -192,6 +196,7 @@ export class JobRunner {
   /** The container's end, a limit (of time, of the disk), or a change of the job, whichever is first. */
   async #next({ guard, job, ran }: Work, changed: Promise<void>): Promise<EngineRun | 'limit' | 'disk' | 'changed'> {
     const { clock, disk, engine } = this.#parts;
+    const secrets = laterSecrets(job, this.#parts.secrets);
     const race = new AbortController();
     const signal = AbortSignal.any([race.signal, guard.signal]);
     const left = limitOf(job) - (ran?.() ?? 0);
@@ -201,7 +206,7 @@ export class JobRunner {
       signal.throwIfAborted();
       return 'limit';
     };
-    const wait = async (): Promise<EngineRun> => fromStart(await engine.wait(job.id, signal, { mayAct: () => guard.mayAct() }), job);
+    const wait = async (): Promise<EngineRun> => fromStart(await engine.wait(job.id, signal, { mayAct: () => guard.mayAct(), ...(secrets === undefined ? {} : { secrets }) }), job);
     try {
       const full = disk.over(job.id, signal).then(() => 'disk' as const);
       return await Promise.race([wait(), changed.then(() => 'changed' as const), full, ...(left === Infinity ? [] : [limit()])]);
@@ -251,7 +256,8 @@ export class JobRunner {
         return 'done';
       }
     }
-    const next = this.#countFailure(error, work);
+    // what the site has lost does not come back by trying again
+    const next = error instanceof SecretsLost ? 'later' : this.#countFailure(error, work);
     if (next !== 'later') return next;
     await this.#ending.fail(work.job, errorOf(error));
     return 'done';

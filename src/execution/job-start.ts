@@ -7,7 +7,7 @@ import type { Reference } from '../image/reference.ts';
 import type { RegistryLogins } from '../image/registry-logins.ts';
 import type { Job, JobError, JobInfo } from '../job/job.ts';
 import type { SecretBox } from '../job/secret-box.ts';
-import { openSecrets, withLogins } from '../job/secrets.ts';
+import { withLogins } from '../job/secrets.ts';
 import type { JobStore } from '../store/job-store.ts';
 import { haveSameImages, imagesOf, type PinnedWork } from '../task/project.ts';
 import { parseLogins } from '../task/secret-parameters.ts';
@@ -15,6 +15,7 @@ import type { Closure } from './closure.ts';
 import type { ImagePulls, PullListener } from './image-pulls.ts';
 import type { Guard } from './job-guard.ts';
 import type { JobKinds } from './job-kind.ts';
+import { secretsOf } from './job-secrets.ts';
 import { refusal } from './job-service.ts';
 import type { Lease } from './lease.ts';
 import type { Slots } from './slots.ts';
@@ -91,7 +92,7 @@ export class JobStart {
     const [tag] = await Promise.all([this.#tagNow(task, logins, signal), this.#pull(job, imagesOf(task), logins, signal)]);
     await guard.mayAct();
     this.#mustBeOpen();
-    const secrets = openSecrets(job, this.#parts.secrets);
+    const secrets = secretsOf(job, task, this.#parts.secrets);
     const create = (): Promise<void> => engine.create(job.id, task, signal, { secrets: secrets.size > 0, mayAct: () => guard.mayAct() });
     await create();
     if ((await this.#askStart(job, guard)) === 'again') {
@@ -106,7 +107,7 @@ export class JobStart {
   /** What an earlier try has started. Where the job has secrets, nobody has proved yet that its program has them. */
   async #adopted(job: Job, task: PinnedWork, earlier: EngineRun, guard: Guard): Promise<StartedJob | RefusedJob> {
     const { decision } = job;
-    const secrets = openSecrets(job, this.#parts.secrets);
+    const secrets = secretsOf(job, task, this.#parts.secrets);
     const run = secrets.size === 0 ? earlier : await this.#start(job, secrets, guard);
     return 'refused' in run ? { ...run, decision } : { run, task, decision, info: {}, now: false };
   }

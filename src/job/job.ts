@@ -14,7 +14,7 @@ export interface Parameter {
   readonly value: string;
   /** Whether it came as an upload: documents then only say where it can be read. */
   readonly byReference?: true;
-  /** A secret's value, encrypted; `value` is empty then. Gone as soon as the job has it, or is over. */
+  /** A secret's value, encrypted; `value` is empty then. Gone as soon as the job will not ask for it any more. */
   readonly sealed?: string;
 }
 

@@ -12,18 +12,25 @@ export function withSealed(parameters: readonly GivenParameter[], jobId: string,
   });
 }
 
-/** Parameters without what was sealed: the job has got it, or never will. */
+/** Parameters without what was sealed: the job will not ask for it any more. */
 export function withoutSealed(parameters: readonly Parameter[]): readonly Parameter[] {
   return parameters.map(({ name, value, byReference }) => ({ name, value, ...(byReference === undefined ? {} : { byReference }) }));
 }
 
-/** The job's secrets, by the name of their file. Throws Internal where they cannot be read: the site has lost its key. */
+/** The site's key is not the one with which a secret was sealed. */
+export class SecretsLost extends GatewayError {
+  constructor(name: string) {
+    super('Internal', `${name} can no longer be read`);
+  }
+}
+
+/** The job's secrets, by name. Throws SecretsLost where they cannot be read: the site has lost its key. */
 export function openSecrets({ id, parameters }: Pick<Job, 'id' | 'parameters'>, box: SecretBox): ReadonlyMap<string, string> {
   const secrets = new Map<string, string>();
   for (const { name, sealed } of parameters) {
     if (!isSecretFile(name)) continue;
     const value = sealed === undefined ? undefined : box.open(id, name, sealed);
-    if (value === undefined) throw new GatewayError('Internal', `${name} can no longer be read`);
+    if (value === undefined) throw new SecretsLost(name);
     secrets.set(secretFileOf(name), value);
   }
   return secrets;

@@ -115,7 +115,7 @@ export class ComposePlatform implements Platform {
     }
   }
 
-  /** What a program needs to run the file: where, how, and with which parameters. */
+  /** What a program needs to run the file: where, how, and with which parameters; of secrets the names of those that only the client can add. */
   #offer(servicetype: string, task: ComposeTask | undefined, resources: Resources | undefined, asked: Ranges): ServiceInterface {
     const site = this.#parts.site();
     const duration = grantedDuration(asked.duration, site.executionDuration);
@@ -127,7 +127,7 @@ export class ComposePlatform implements Platform {
     return {
       servicetype,
       endpoint: this.endpoint,
-      info: { method: 'POST', contenttype: 'application/x-www-form-urlencoded', ...(task === undefined ? {} : { parameters }) },
+      info: { method: 'POST', contenttype: 'application/x-www-form-urlencoded', ...(task === undefined ? {} : { parameters }), ...(task?.secrets === undefined ? {} : { secrets: [...task.secrets].map((name) => `SECRET.${name}`) }) },
       resources: grantedRanges(resources ?? { cores: site.cores.default, memory: site.memory.default }, duration, site),
     };
   }
@@ -144,7 +144,13 @@ function maybeOf(verdict: Extract<ProjectVerdict, { accepted: false }>): { reado
 
 function howTo({ changes, parameters }: ProjectOffer): string {
   const file = changes.length === 0 ? 'resubmit the file' : 'resubmit the template';
-  return parameters.length === 0 ? file : `${file} with the parameters filled in, as taskinfo.variables, or as VAR.<NAME> of the job`;
+  const secret = parameters.some(({ kind }) => kind === 'secret');
+  const plain = parameters.some(({ kind }) => kind !== 'secret');
+  const ways = [
+    ...(plain ? ['with the parameters filled in, as taskinfo.variables, or as VAR.<NAME> of the job'] : []),
+    ...(secret ? ['with the names of the secrets in taskinfo.secrets, their values only as SECRET.<NAME> of the job'] : []),
+  ];
+  return [file, ways.join('; ')].filter((text) => text !== '').join(' ');
 }
 
 function shownReason({ code, path, line, text, rule }: ProjectReason): NoReason {

@@ -15,6 +15,7 @@ import { projectRules } from './compose-project-rules.ts';
 import { ComposeFindings, quoted, variableName } from './compose-refusal.ts';
 import { fairShare, resourceRules, shareResources } from './compose-resource-rules.ts';
 import { judgeService, type JudgeTask, type ServiceVerdict } from './compose-service-judge.ts';
+import { secretRules, unusedSecrets } from './compose-secret-rules.ts';
 import { serviceRules } from './compose-service-rules.ts';
 import { volumeRules } from './compose-volume-rules.ts';
 import type { ProjectQuestion } from './policy.ts';
@@ -56,6 +57,8 @@ export async function judgeFile(question: ProjectQuestion, bench: ComposeBench, 
   const keys = judgeKeys(read.root, bench.knobs);
   const findings = new ComposeFindings();
   const shares = ruleFindings(read.file, bench, findings);
+  const given = question.secrets ?? new Set();
+  secretRules(read.file, given, findings);
   const unused = read.unused.map((name) => ({ path: [], line: 0, text: `the file does not use the variable ${quoted(name)}` }));
   if (question.service !== undefined && mainServices(read.file, question.service).length === 0) {
     findings.refuse('compose.reference', { path: ['SERVICE'], line: 0 }, 'the file runs no service of that name');
@@ -68,7 +71,7 @@ export async function judgeFile(question: ProjectQuestion, bench: ComposeBench, 
   taskRules(read.file, tasks, bench.knobs, findings);
   const problems = [...unique([...read.problems, ...keys.problems, ...findings.problems])].sort((a, b) => a.line - b.line);
   const reasons = [...verdicts.values()].flatMap((verdict) => verdict.reasons);
-  const warnings = [...[...keys.warnings, ...findings.warnings, ...unused].map(warningReason), ...[...verdicts.values()].flatMap((verdict) => verdict.warnings)];
+  const warnings = [...[...keys.warnings, ...findings.warnings, ...unused, ...unusedSecrets(read.file, given)].map(warningReason), ...[...verdicts.values()].flatMap((verdict) => verdict.warnings)];
   if (problems.length + reasons.length > 0) return { read, problems, reasons, warnings, verdicts };
   const project = pinProject(read.file, tasks, bench.knobs, mainServices(read.file, question.service));
   return { read, problems, reasons, warnings: [...warnings, ...unusedLogins(question, project)], verdicts, project };

@@ -105,10 +105,11 @@ function externalName(node: MapNode): string | undefined {
 
 function corrections(correction: NonNullable<KeyRule['correction']>, path: ComposePath, parent: MapNode): readonly Edit[] {
   const removed: Edit = { do: 'remove', path };
-  const [section = '', name = ''] = path;
+  const [, name = ''] = path;
   const variable = (suffix: string): string => `\${${variableName(String(name))}${suffix}}`;
   if (correction === 'image' && member(parent, 'image') === undefined) return [removed, { do: 'add', path: [...path.slice(0, -1), 'image'], value: variable('_IMAGE') }];
-  if (correction === 'content') return [removed, { do: 'add', path: [...path.slice(0, -1), 'content'], value: variable(section === 'secrets' ? '_SECRET' : '_CONTENT') }];
+  if (correction === 'content') return [removed, { do: 'add', path: [...path.slice(0, -1), 'content'], value: variable('_CONTENT') }];
+  if (correction === 'secret' && member(parent, 'content') === undefined) return [removed, { do: 'add', path: [...path.slice(0, -1), 'external'], value: true }];
   return [removed];
 }
 

@@ -12,9 +12,9 @@ export interface KeyRule {
   readonly instead?: string;
   /**
    * Of refused keys, what a corrected file has in its place: nothing (`remove`), the image that would have been built (`image`),
-   * the content as a parameter (`content`). Absent = no machine can tell.
+   * the content as a variable (`content`), the value as a parameter that nobody is shown (`secret`). Absent = no machine can tell.
    */
-  readonly correction?: 'remove' | 'image' | 'content';
+  readonly correction?: 'remove' | 'image' | 'content' | 'secret';
   /** Of refused keys: `false` says nothing, by whatever word. */
   readonly unlessFalse?: true;
 }

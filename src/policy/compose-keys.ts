@@ -6,23 +6,37 @@ const READS_ENVIRONMENT = "would read the gateway's own environment";
 const READS_FILE = 'would read a file of the gateway';
 const GIVE_CONTENT = 'give its content here, as a variable of the request';
 const CONTENT = { correction: 'content' } as const;
+const GIVE_SECRET = 'write external: true, and give the value with the job, as the parameter SECRET.<NAME>';
+const SECRET = { correction: 'secret' } as const;
 const LABELS = constrain('as labels of services');
 const TEMPLATE = deny('templates are not evaluated here');
 
-/** The keys of `configs.*` and of `secrets.*`. */
-function contentKeys(section: 'configs' | 'secrets'): Record<string, KeyRule> {
-  return {
-    [section]: constrain('with their content in this file'),
-    [`${section}.*`]: constrain('with its content in this file'),
-    [`${section}.*.name`]: ignore('names on the engine are given by the gateway'),
-    [`${section}.*.content`]: constrain('text of a limited size'),
-    [`${section}.*.environment`]: deny(READS_ENVIRONMENT, GIVE_CONTENT, CONTENT),
-    [`${section}.*.file`]: deny(READS_FILE, GIVE_CONTENT, CONTENT),
-    [`${section}.*.external`]: deny('would use what somebody else has put on the engine', GIVE_CONTENT, { ...CONTENT, unlessFalse: true }),
-    [`${section}.*.labels`]: LABELS,
-    [`${section}.*.template_driver`]: TEMPLATE,
-  };
-}
+const CONFIG_KEYS: Readonly<Record<string, KeyRule>> = {
+  configs: constrain('with their content in this file'),
+  'configs.*': constrain('with its content in this file'),
+  'configs.*.name': ignore('names on the engine are given by the gateway'),
+  'configs.*.content': constrain('text of a limited size'),
+  'configs.*.environment': deny(READS_ENVIRONMENT, GIVE_CONTENT, CONTENT),
+  'configs.*.file': deny(READS_FILE, GIVE_CONTENT, CONTENT),
+  'configs.*.external': deny('would use what somebody else has put on the engine', GIVE_CONTENT, { ...CONTENT, unlessFalse: true }),
+  'configs.*.labels': LABELS,
+  'configs.*.template_driver': TEMPLATE,
+};
+
+const SECRET_KEYS: Readonly<Record<string, KeyRule>> = {
+  secrets: constrain('with their content in this file, or given with the job'),
+  'secrets.*': constrain('with its content in this file, or given with the job'),
+  // it would name another parameter than the one that whoever reads the file expects
+  'secrets.*.name': ignore('the parameter of an external secret has the name that the file uses, SECRET.<NAME>'),
+  'secrets.*.content': constrain('text of a limited size'),
+  'secrets.*.environment': deny(READS_ENVIRONMENT, GIVE_SECRET, SECRET),
+  'secrets.*.file': deny(READS_FILE, GIVE_SECRET, SECRET),
+  'secrets.*.external': constrain('its value is a parameter of the job, SECRET.<NAME>, and of nothing on the engine'),
+  'secrets.*.labels': LABELS,
+  'secrets.*.driver': deny(PLUGIN, GIVE_SECRET, SECRET),
+  'secrets.*.driver_opts': deny(PLUGIN, GIVE_SECRET, SECRET),
+  'secrets.*.template_driver': TEMPLATE,
+};
 
 /**
  * Every key of the Compose Specification (compose-spec 170098ba, compose-go e70e961c), `*` for any name and `[]` for any item.
@@ -57,10 +71,8 @@ export const COMPOSE_KEYS: Readonly<Record<string, KeyRule>> = {
   'volumes.*.driver_opts': deny('options of the driver mount folders of the host, or of other hosts'),
   'volumes.*.external': denyTrue('would use a volume that is there already', "leave it out: an empty volume of the job's own is made for it"),
   'volumes.*.labels': LABELS,
-  ...contentKeys('secrets'),
-  'secrets.*.driver': deny(PLUGIN, GIVE_CONTENT, CONTENT),
-  'secrets.*.driver_opts': deny(PLUGIN, GIVE_CONTENT, CONTENT),
-  ...contentKeys('configs'),
+  ...SECRET_KEYS,
+  ...CONFIG_KEYS,
   models: denyForGood('starts a program on the host', 'run the model in a service'),
 };
 

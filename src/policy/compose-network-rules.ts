@@ -76,7 +76,7 @@ function isHarmless(address: string): boolean {
   return HARMLESS_RANGES.has(ipaddr.process(address).range());
 }
 
-/** What is wrong with the networks, volumes, configs and secrets that the file declares. */
+/** What is wrong with the networks, volumes and configs that the file declares. */
 export function declarationRules(file: ComposeFile, findings: ComposeFindings): void {
   for (const network of file.networks.values()) {
     const { driver } = network;
@@ -85,7 +85,8 @@ export function declarationRules(file: ComposeFile, findings: ComposeFindings): 
   }
   for (const { driver } of file.volumes.values()) {
     if (driver !== undefined && driver.value !== 'local') findings.drop(driver, `the plugin ${quoted(driver.value)} runs on the host; leave it out`, 'compose.volume');
-  }  for (const [name, { content, elsewhere, path, line }] of [...file.configs, ...file.secrets]) {
+  }
+  for (const [name, { content, elsewhere, path, line }] of file.configs) {
     if (content !== undefined || elsewhere) continue;
     const variable = `\${${variableName(name)}}`;
     findings.refuse('compose.form', { path, line }, 'has no content', [{ do: 'add', path: [...path, 'content'], value: variable }]);

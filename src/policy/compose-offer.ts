@@ -1,4 +1,5 @@
 import { type ComposeParameter, type ComposeProblem, type Edit, formatPath } from '../compose/compose-problem.ts';
+import { secretFileOf } from '../task/secret-parameters.ts';
 import { editFile } from './compose-edit.ts';
 import type { FileJudgement } from './compose-judge.ts';
 import type { ProjectQuestion } from './policy.ts';
@@ -24,7 +25,7 @@ export async function offerFor(question: ProjectQuestion, first: FileJudgement, 
     const { read, problems, reasons } = judgement;
     const parameters = parametersOf(problems);
     if (read === undefined || reasons.length > 0 || parameters === undefined) return undefined;
-    const wrong = problems.filter(({ code }) => code !== 'compose.missing-variable');
+    const wrong = problems.filter(({ code }) => code !== 'compose.missing-variable' && code !== 'compose.missing-secret');
     if (wrong.length === 0) return (await holds({ ...question, file }, parameters, rejudge)) ? { file, changes, parameters } : undefined;
     const edits: Edit[] = [];
     for (const problem of wrong) {
@@ -43,11 +44,13 @@ export async function offerFor(question: ProjectQuestion, first: FileJudgement, 
 /** Whether the file is accepted once its parameters are filled in. */
 async function holds(question: ProjectQuestion, parameters: readonly ProjectParameter[], rejudge: Rejudge): Promise<boolean> {
   const samples = parameters.filter(({ kind }) => kind === 'text').map(({ name }) => [name, SAMPLE] as const);
-  const { problems, reasons } = await rejudge({ ...question, variables: new Map([...question.variables, ...samples]) });
+  const secrets = parameters.filter(({ kind }) => kind === 'secret').map(({ name }) => secretFileOf(name));
+  const filled = { ...question, variables: new Map([...question.variables, ...samples]), secrets: new Set([...(question.secrets ?? []), ...secrets]) };
+  const { problems, reasons } = await rejudge(filled);
   return reasons.length === 0 && problems.every((problem) => problem.parameter?.kind === 'image');
 }
 
-/** The variables to be given; undefined where one of them is part of something that can be judged only once it is known. */
+/** The variables and secrets to be given; undefined where one of them is part of something that can be judged only once it is known. */
 function parametersOf(problems: readonly ComposeProblem[]): readonly ProjectParameter[] | undefined {
   const byName = new Map<string, ProjectParameter>();
   for (const { parameter } of problems) {
@@ -61,5 +64,5 @@ function parametersOf(problems: readonly ComposeProblem[]): readonly ProjectPara
 }
 
 function isOfferable(kind: ComposeParameter['kind']): kind is ProjectParameter['kind'] {
-  return kind === 'image' || kind === 'text';
+  return kind !== 'other';
 }

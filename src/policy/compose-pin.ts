@@ -1,16 +1,19 @@
-import type { ComposeFile, ComposeService, ServiceHealthcheck, ServiceMount } from '../compose/compose-file.ts';
+import type { ComposeFile, ComposeService, ServiceFile, ServiceHealthcheck, ServiceMount } from '../compose/compose-file.ts';
 import { DEFAULT_NETWORK } from '../compose/read-compose.ts';
-import type { PinnedAttachment, PinnedFile, PinnedHealthcheck, PinnedMount, PinnedProject, PinnedService } from '../task/project.ts';
+import type { PinnedAttachment, PinnedFile, PinnedHealthcheck, PinnedMount, PinnedProject, PinnedSecret, PinnedService } from '../task/project.ts';
 import type { PinnedTask, Resources } from '../task/task.ts';
 import type { ComposeKnobs } from './compose-knobs.ts';
 import { dependenciesOf, linkOf, replicasOf, runningServices } from './compose-project-rules.ts';
 import { restartOf } from './compose-restart.ts';
 import { capabilityName } from './compose-service-rules.ts';
+import { secretsInMemory } from './compose-secret-rules.ts';
 import { targetOf } from './compose-volume-rules.ts';
 
 /** What the engine does where nobody says (milliseconds). */
 const HEALTH_DEFAULTS = { interval: 30_000, timeout: 30_000, startPeriod: 0, retries: 3 };
 const READABLE = 0o444;
+/** Of a secret that is given with the job, where nobody says. */
+const OWN = 0o400;
 
 /**
  * The project that a file describes, once nothing is wrong with it. `tasks`: what was judged of each service. Built from the
@@ -54,9 +57,11 @@ function pinService(service: ComposeService, file: ComposeFile, task: PinnedTask
   const test = healthTest(service.healthcheck, task);
   const [openFiles] = service.ulimits.filter(({ name }) => name === 'nofile');
   const names = new Set(running.map(({ name }) => name));
+  const user = service.user?.value ?? task.user;
+  const inMemory = secretsInMemory(service, file);
   return {
     name: service.name,
-    task: service.user === undefined ? task : { ...task, user: service.user.value },
+    task: { ...task, user },
     replicas: replicasOf(service),
     ...present('workingDirectory', service.workingDirectory?.value),
     ...present('hostname', service.hostname?.value),
@@ -64,7 +69,8 @@ function pinService(service: ComposeService, file: ComposeFile, task: PinnedTask
     capabilities: service.capabilitiesAdded.map(({ value }) => capabilityName(value)).filter((name) => (knobs.capabilities as readonly string[]).includes(name)),
     networks: attachments(service, file, running),
     mounts: service.mounts.map((mount) => pinMount(mount, file)),
-    files: pinFiles(service, file),
+    files: pinFiles(service.files.filter((use) => !inMemory.includes(use)), file),
+    ...present('secrets', inMemory.length === 0 ? undefined : inMemory.map((use) => pinSecret(use, file, user))),
     dependsOn: dependenciesOf(service).filter((each) => names.has(each.service)).map(({ service: name, condition }) => ({ service: name, condition })),
     ...present('healthcheck', test === undefined ? undefined : pinHealthcheck(test, service.healthcheck)),
     ...present('restart', restartOf(service.restart?.value)),
@@ -102,8 +108,20 @@ function pinMount(mount: ServiceMount, file: ComposeFile): PinnedMount {
   return external === undefined ? { kind: 'volume', volume: mount.source, target, readOnly: mount.readOnly } : { kind: 'shared', volume: external, target };
 }
 
-function pinFiles(service: ComposeService, file: ComposeFile): readonly PinnedFile[] {
-  return service.files.flatMap((use) => {
+/** One with content as it would be elsewhere; one that is given with the job is for the service's user alone, where nobody says otherwise. */
+function pinSecret(use: ServiceFile, file: ComposeFile, user: string): PinnedSecret {
+  const content = file.secrets.get(use.source)?.content?.value;
+  const [uid = 0, gid = 0] = content === undefined ? user.split(':').map(Number) : [0, 0];
+  const owner = { uid: use.uid ?? uid, gid: use.gid ?? gid, mode: use.mode ?? (content === undefined ? OWN : READABLE) };
+  return { name: use.source, file: baseName(targetOf(use)), ...owner, ...present('content', content) };
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function pinFiles(files: readonly ServiceFile[], file: ComposeFile): readonly PinnedFile[] {
+  return files.flatMap((use) => {
     const content = (use.kind === 'config' ? file.configs : file.secrets).get(use.source)?.content?.value;
     return content === undefined ? [] : [{ path: targetOf(use), content, uid: use.uid ?? 0, gid: use.gid ?? 0, mode: use.mode ?? READABLE }];
   });

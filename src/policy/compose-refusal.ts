@@ -1,14 +1,14 @@
 import type { Place } from '../compose/compose-node.ts';
-import { type ComposeCode, type ComposeProblem, type ComposeWarning, type Edit, formatPath } from '../compose/compose-problem.ts';
+import { type ComposeCode, type ComposeParameter, type ComposeProblem, type ComposeWarning, type Edit, formatPath } from '../compose/compose-problem.ts';
 
 /** Collects what is wrong with a file, each with its place and what to write instead. */
 export class ComposeFindings {
   readonly problems: ComposeProblem[] = [];
   readonly warnings: ComposeWarning[] = [];
 
-  /** A problem; without edits no machine can correct it. */
-  refuse(code: ComposeCode, { path, line }: Place, why: string, edits?: readonly Edit[]): void {
-    this.problems.push({ code, path, line, text: `${formatPath(path)}: ${why}`, ...(edits === undefined ? {} : { edits }) });
+  /** A problem; without edits no machine can correct it. `parameter`: what has to be given for it to go away. */
+  refuse(code: ComposeCode, { path, line }: Place, why: string, edits?: readonly Edit[], parameter?: ComposeParameter): void {
+    this.problems.push({ code, path, line, text: `${formatPath(path)}: ${why}`, ...(edits === undefined ? {} : { edits }), ...(parameter === undefined ? {} : { parameter }) });
   }
 
   /** A value that is refused, and left out of a corrected file. */

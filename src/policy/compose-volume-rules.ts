@@ -62,7 +62,7 @@ function volumeRule(mount: ServiceMount, file: ComposeFile, knobs: ComposeKnobs,
 function fileRule(use: ServiceFile, file: ComposeFile, findings: ComposeFindings): void {
   const place = `${use.kind}s`;
   if (!(use.kind === 'config' ? file.configs : file.secrets).has(use.source)) {
-    findings.refuse('compose.reference', use, `${quoted(use.source)} is no ${use.kind} of the file; declare it under ${place}, with its content`);
+    findings.refuse('compose.reference', use, `${quoted(use.source)} is no ${use.kind} of the file; declare it under ${place}, with its content${use.kind === 'secret' ? ' or external: true' : ''}`);
   }
   const target = targetOf(use);
   if (!CLEAN_PATH.test(target) || NO_MOUNTS.test(target)) findings.refuse('compose.refused-value', use, `cannot be put at ${quoted(target)}; give an absolute path`);

@@ -32,6 +32,8 @@ export interface ProjectQuestion {
   readonly file: string;
   /** What its variables stand for; nothing else is ever looked up. */
   readonly variables: ReadonlyMap<string, string>;
+  /** Names of the secrets that are given with the job, never their values; absent = none. */
+  readonly secrets?: ReadonlySet<string>;
   /** The service whose exit decides; absent = the one that no other depends on, else all. */
   readonly service?: string;
   /** Manifests that were judged before, by service: then it is these that are judged again, and not what a tag names now. */

@@ -47,8 +47,8 @@ export interface ProjectReason extends Reason {
 /** A value that a file leaves open. */
 export interface ProjectParameter {
   readonly name: string;
-  /** `image`: an image that the site accepts; `text`: any text. */
-  readonly kind: 'image' | 'text';
+  /** `image`: an image that the site accepts; `text`: any text; `secret`: any text, as a parameter of the job that nobody is shown. */
+  readonly kind: 'image' | 'text' | 'secret';
   /** Named like something that others should not see. */
   readonly secret: boolean;
 }

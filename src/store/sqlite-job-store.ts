@@ -261,7 +261,8 @@ export class SqliteJobStore implements JobStore {
   }
 }
 
-/** Secrets are for the job alone: once it has them, or is over, they are kept no longer. */
+/** Secrets are for the job alone: once it has them, or is over, they are kept no longer. A project starts containers for as long as it runs. */
 function lightened(job: Job): Job {
-  return BEFORE_START.has(job.phase) ? job : { ...job, parameters: withoutSealed(job.parameters) };
+  const asksForThem = BEFORE_START.has(job.phase) || (job.list === 'compose' && job.phase === 'EXECUTING');
+  return asksForThem ? job : { ...job, parameters: withoutSealed(job.parameters) };
 }

@@ -50,6 +50,8 @@ export interface PinnedService {
   readonly networks: readonly PinnedAttachment[];
   readonly mounts: readonly PinnedMount[];
   readonly files: readonly PinnedFile[];
+  /** In memory, in the folder for secrets. Absent = none. */
+  readonly secrets?: readonly PinnedSecret[];
   readonly dependsOn: readonly PinnedDependency[];
   readonly healthcheck?: PinnedHealthcheck;
   /** Absent = runs once. */
@@ -94,6 +96,18 @@ export interface PinnedFile {
   readonly uid: number;
   readonly gid: number;
   readonly mode: number;
+}
+
+/** A file in the folder for secrets. */
+export interface PinnedSecret {
+  readonly name: string;
+  /** Its name there. */
+  readonly file: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+  /** Where the compose file says it; absent = the value is the job's parameter `SECRET.<name>`. */
+  readonly content?: string;
 }
 
 export interface PinnedDependency {

@@ -6,10 +6,11 @@ import type { GivenParameter } from './container-parameters.ts';
 const SECRET = 'SECRET.';
 const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
 const REGISTRY = 'REGISTRY.';
-const MOST_SECRETS = 16;
+/** Secrets of one job at most. */
+export const MOST_SECRETS = 16;
 const MOST_LOGINS = 8;
-/** Bytes of one value. */
-const LONGEST = 32 * 1024;
+/** Bytes of one secret, or of one login. */
+export const LONGEST_SECRET = 32 * 1024;
 
 /** Whether the value of this parameter is for nobody's eyes. */
 export function isSecretName(name: string): boolean {
@@ -31,6 +32,11 @@ export function secretFileOf(name: string): string {
   return name.slice(SECRET.length);
 }
 
+/** Whether there can be a parameter `SECRET.<NAME>` of this name. */
+export function canBeSecret(name: string): boolean {
+  return SECRET_NAME.test(name);
+}
+
 /**
  * The canonical spelling of the name of a secret or a login; undefined where it is neither. What follows `SECRET.` keeps its letter
  * case, what follows `REGISTRY.` is a registry's host as references name it. Throws BadParameter.
@@ -38,7 +44,7 @@ export function secretFileOf(name: string): string {
 export function secretParameterName(given: string): string | undefined {
   if (isSecretFile(given)) {
     const name = secretFileOf(given);
-    if (SECRET_NAME.test(name)) return SECRET + name;
+    if (canBeSecret(name)) return SECRET + name;
     throw new GatewayError('BadParameter', `${JSON.stringify(given.slice(0, 100))}: what follows SECRET. must be a name of at most 64 letters, digits, dots, hyphens and underscores`, { path: given });
   }
   if (!isLogin(given)) return undefined;
@@ -54,8 +60,8 @@ export function refuseLargeSecrets(parameters: readonly GivenParameter[]): void 
   const secrets = parameters.filter(({ name }) => isSecretName(name));
   refuseMany(secrets, isSecretFile, MOST_SECRETS, 'SECRET.<NAME>');
   refuseMany(secrets, isLogin, MOST_LOGINS, 'REGISTRY.<HOST>');
-  const large = secrets.find(({ value }) => Buffer.byteLength(value) > LONGEST);
-  if (large !== undefined) throw new GatewayError('BadParameter', `${large.name} is longer than ${String(LONGEST)} bytes`, { path: large.name });
+  const large = secrets.find(({ value }) => Buffer.byteLength(value) > LONGEST_SECRET);
+  if (large !== undefined) throw new GatewayError('BadParameter', `${large.name} is longer than ${String(LONGEST_SECRET)} bytes`, { path: large.name });
 }
 
 function refuseMany(secrets: readonly GivenParameter[], isOfThem: (name: string) => boolean, most: number, what: string): void {

@@ -52,6 +52,21 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore>): v
       expect((await store.get(aborted.id))?.parameters).to.deep.equal(bare);
     });
 
+    it('keeps what is sealed of a compose file\'s job as long as it runs, also over a restart, and no longer', async () => {
+      const parameters = [{ name: 'COMPOSEFILE', value: 'a' }, { name: 'SECRET.x', value: '', sealed: 'c2VhbGVk' }];
+      const bare = [{ name: 'COMPOSEFILE', value: 'a' }, { name: 'SECRET.x', value: '' }];
+      for (const to of ['COMPLETED', 'ERROR', 'ABORTED'] as const) {
+        const { id } = await put({ list: 'compose', phase: 'QUEUED', parameters });
+        await store.changePhase(id, { from: ['QUEUED'], to: 'EXECUTING' });
+        expect((await store.update(id, ['EXECUTING'], { runId: 'r' }))?.parameters).to.deep.equal(parameters);
+        await store.close();
+        store = await open();
+        expect((await store.get(id))?.parameters).to.deep.equal(parameters);
+        await store.changePhase(id, { from: ['EXECUTING'], to });
+        expect((await store.get(id))?.parameters, to).to.deep.equal(bare);
+      }
+    });
+
     it('refuses an id that is there already, and keeps the others of the same moment', async () => {
       const job = await put();
       const other = jobWith({});

@@ -57,9 +57,9 @@ export class ComposeWorld {
   }
 
   /** The project that the judge makes of a file whose only image is `image`. */
-  async judge(file: unknown, knobs: Partial<ComposeKnobs> = {}, variables: Readonly<Record<string, string>> = {}, service?: string): Promise<PinnedProject> {
+  async judge(file: unknown, knobs: Partial<ComposeKnobs> = {}, variables: Readonly<Record<string, string>> = {}, service?: string, secrets: readonly string[] = []): Promise<PinnedProject> {
     const { image } = this;
-    const question = { file: typeof file === 'string' ? file : JSON.stringify(file), variables: new Map(Object.entries(variables)), ...(service === undefined ? {} : { service }) };
+    const question = { file: typeof file === 'string' ? file : JSON.stringify(file), variables: new Map(Object.entries(variables)), secrets: new Set(secrets), ...(service === undefined ? {} : { service }) };
     const judgement = await judgeFile(
       question,
       {

@@ -60,6 +60,10 @@ describe('what an operator does', () => {
     const yes = pratique('check', '--compose', file, '--var', 'WORD=true', '--config', config());
     expect(yes.out + yes.err).to.contain('answer    YES');
     expect(yes.code).to.equal(0);
+    writeFileSync(file, `services:\n  app:\n    image: ${derived}\n    secrets: [token]\nsecrets: {token: {external: true}}\n`);
+    const open = pratique('check', '--compose', file, '--config', config());
+    expect([open.code, open.out.includes('fill in   SECRET.token (secret)')]).to.deep.equal([1, true]);
+    expect(pratique('check', '--compose', file, '--secret', 'token', '--config', config())).to.deep.include({ code: 0 });
   });
 
   it('tries expectations against the policy', () => {

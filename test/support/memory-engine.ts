@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
 import type { Clock, Instant } from '../../src/clock.ts';
 import { EngineRefused } from '../../src/engine/engine.ts';
-import type { ActOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
+import type { ActOptions, WaitOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { Digest } from '../../src/image/digest.ts';
 import { type Image, pinnedName } from '../../src/image/image.ts';
@@ -61,6 +61,8 @@ export class MemoryEngine implements Engine {
   #lastOutage: Error | undefined;
   /** Every call that was made, in order. */
   readonly calls: { readonly call: EngineCall; readonly jobId?: string }[] = [];
+  /** The secrets with which `start` and `wait` were called. */
+  readonly secretsGiven: { readonly call: 'start' | 'wait'; readonly jobId: string; readonly secrets: ReadonlyMap<string, string> | undefined }[] = [];
   /** The progress that a pull of an image not yet present reports. */
   pullProgress: readonly PullProgress[] = [{ current: 50, total: 100 }, { current: 100, total: 100 }];
   description: EngineDescription = DESCRIPTION;
@@ -269,6 +271,7 @@ export class MemoryEngine implements Engine {
   }
 
   async start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>, { mayAct }: ActOptions = {}): Promise<EngineRun> {
+    this.secretsGiven.push({ call: 'start', jobId, secrets });
     return this.#do('start', jobId, signal, async () => {
       await this.beforeStart(jobId);
       const container = this.#present(jobId);
@@ -308,7 +311,8 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  async wait(jobId: string, signal: AbortSignal, options: ActOptions = {}): Promise<EngineRun> {
+  async wait(jobId: string, signal: AbortSignal, options: WaitOptions = {}): Promise<EngineRun> {
+    this.secretsGiven.push({ call: 'wait', jobId, secrets: options.secrets });
     return this.#do('wait', jobId, signal, async () => {
       this.#askers.set(jobId, options.mayAct ?? (async () => undefined));
       const container = this.#present(jobId);

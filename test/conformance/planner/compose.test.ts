@@ -190,6 +190,30 @@ describe('Execution Planner note §4.2: compose files', () => {
     expect(words(await needs({ minmemory: '64G' }))).to.equal('NO | resources.memory resources.minmemory');
   });
 
+  it('names of secrets are part of the question, and what is missing is a parameter; values are of no use here and not repeated', async () => {
+    const file = { services: { web: { image: WEB, secrets: ['token'] } }, secrets: { token: { external: true } } };
+    const without = await ask(file, {}, '/accepts?words=yes,no,maybe');
+    expect(words(without)).to.equal('MAYBE | compose.missing-secret services.web.secrets[0]');
+    expect(maybeOf(without)).to.deep.equal({
+      kind: 'parameters', parameters: [{ name: 'SECRET.token', required: true, secret: true }],
+      how: 'resubmit the file with the names of the secrets in taskinfo.secrets, their values only as SECRET.<NAME> of the job',
+    });
+    for (const secrets of ['token', ['token'], '{token}', ['token', 'token'], { 0: 'token' }]) {
+      const { reponseword, serviceinfo } = await ask(file, { secrets });
+      expect([reponseword, (serviceinfo as unknown as Record<string, unknown>)['secrets']], JSON.stringify(secrets)).to.deep.equal(['YES', ['SECRET.token']]);
+      expect(serviceinfo?.parameters).to.have.keys('COMPOSEFILE', 'EXECUTIONDURATION', 'PHASE');
+    }
+    expect((await ask(file, { secrets: ['token', 'other'] })).reponseinfo?.warnings?.map(({ code, text: said }) => `${code} ${said}`)).to.deep.equal(['compose.warning no service of the file gets the secret "other"']);
+    const values: readonly Readonly<Record<string, unknown>>[] = [
+      { secrets: { token: 'hush-1' } }, { secrets: ['token=hush-1'] }, { secrets: 'token: hush-1' }, { secrets: [{ token: 'hush-1' }] }, { SECRET: { token: 'hush-1' } }, { 'secret.token': 'hush-1' },
+    ];
+    for (const taskinfo of values) {
+      const response = await fetch(`${gateway.origin}/accepts`, { method: 'POST', body: JSON.stringify({ tasktype: TYPE, taskinfo: { composefile: file, ...taskinfo } }), headers: { 'content-type': 'application/json' } });
+      expect(response.status, JSON.stringify(taskinfo)).to.equal(400);
+      expect(await response.text()).to.include('is a list of names of secrets').and.not.include('hush');
+    }
+  });
+
   it('warns of what it did not look at, and of what is not acted on', async () => {
     const answer = await ask({ services: { web: { image: WEB, pull_policy: 'build' } } }, { colour: 'blue' });
     expect(answer.reponseinfo?.warnings?.map(({ code, path }) => `${code} ${path}`)).to.deep.equal(['taskinfo.unknown taskinfo.colour', 'compose.warning services.web.pull_policy']);

@@ -62,7 +62,7 @@ describe('what the gateway says of itself', () => {
     const one = JSON.parse((await gateway.client.get('/jobtypes/docker')).text) as Record<string, unknown>;
     const two = JSON.parse((await gateway.client.get('/jobtypes/compose')).text) as Record<string, unknown>;
     expect(jobtypes).to.deep.equal([one, two]);
-    expect(Object.keys(two.inputs as object)).to.deep.equal(['COMPOSEFILE', 'VAR.<NAME>', 'REGISTRY.<HOST>', 'SERVICE']);
+    expect(Object.keys(two.inputs as object)).to.deep.equal(['COMPOSEFILE', 'VAR.<NAME>', 'SECRET.<NAME>', 'REGISTRY.<HOST>', 'SERVICE']);
     expect(one).to.include({ id: 'docker', jobs: LIST });
     expect(one.executionDuration).to.deep.equal({ unit: 's', default: 3600, max: 86_400 });
     const inputs = one.inputs as Readonly<Record<string, { readonly minOccurs: number; readonly maxOccurs: unknown; readonly unit?: string; readonly schema: { readonly default?: unknown } }>>;

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { SCHEMAS, schemaErrors } from '../../support/uws-schema.ts';
-import { multipart } from '../../support/http-client.ts';
+import { type Answer, multipart, type Sent } from '../../support/http-client.ts';
 import { child, parseXml } from '../../support/uws-documents.ts';
 import { expectRefused, IMAGE, uwsGateway } from './uws-gateway.ts';
 
 const VALUE = 'hush-7f3a';
 
-describe('SECRET.<NAME>', () => {
+describe('SECRET.<NAME> of containers', () => {
   const gateway = uwsGateway({});
   const send = multipart([{ name: 'IMAGE', value: IMAGE }, { name: 'secret.token', value: VALUE, filename: 't' }]);
 
@@ -73,5 +73,77 @@ describe('SECRET.<NAME>', () => {
       expectRefused(answer, 400, 'SECRET');
       expect(answer.text).to.not.include(VALUE);
     }
+  });
+});
+
+const COMPOSEFILE = `services: {web: {image: "${IMAGE}", secrets: [token]}}\nsecrets: {token: {external: true}}\n`;
+
+describe('SECRET.<NAME> of compose files', () => {
+  const gateway = uwsGateway({});
+  const post = (form: Sent['form']): Promise<Answer> => gateway.client.post('/uws/compose', form);
+
+  it('is shown by its name alone, in every form, however it was given, while the job runs and afterwards', async () => {
+    const answers = [
+      await post({ COMPOSEFILE, 'SECRET.token': VALUE, PHASE: 'RUN' }),
+      await gateway.client.send('POST', '/uws/compose', { json: { parameters: { COMPOSEFILE, 'SECRET.token': VALUE }, phase: 'RUN' } }),
+      await gateway.client.send('POST', '/uws/compose', multipart([{ name: 'COMPOSEFILE', value: COMPOSEFILE }, { name: 'PHASE', value: 'RUN' }, { name: 'secret.token', value: VALUE, filename: 't' }])),
+    ];
+    for (const { headers, status, text } of answers) {
+      expect(status, text).to.equal(303);
+      const job = gateway.client.pathOf(headers.location ?? '');
+      const id = job.slice(job.lastIndexOf('/') + 1);
+      await gateway.jobs.inPhase(id, 'EXECUTING');
+      expect(JSON.stringify(await gateway.jobs.store.get(id))).to.include('sealed').and.not.include(VALUE);
+      const texts: string[] = [];
+      const look = async (): Promise<void> => {
+        for (const accept of ['text/html', 'application/xml', 'application/json']) {
+          for (const path of ['', '/parameters', '/parameters/SECRET.token', '/results', '/error']) texts.push((await gateway.client.get(`${job}${path}`, { accept })).text);
+        }
+      };
+      await look();
+      gateway.engine.finish(id);
+      await gateway.jobs.inPhase(id, 'COMPLETED');
+      await look();
+      const json = (await gateway.client.get(job, { accept: 'application/json' })).text;
+      expect((JSON.parse(json) as { parameters: Record<string, unknown> }).parameters['SECRET.token']).to.deep.equal({ secret: true });
+      const xml = (await gateway.client.get(job)).text;
+      if (SCHEMAS !== undefined) expect(await schemaErrors([xml])).to.equal('');
+      for (const shown of texts) expect(shown).to.not.include(VALUE).and.not.include('sealed');
+      expect(JSON.stringify(await gateway.jobs.store.get(id))).to.not.include('sealed');
+    }
+  });
+
+  it('is required where a service gets it, may be given later, and comes neither in a URL nor too often, too long or twice', async () => {
+    const many = Array.from({ length: 17 }, (_, n) => [`SECRET.s${String(n)}`, VALUE] as const);
+    const refused = [
+      await post({ COMPOSEFILE }),
+      await gateway.client.post(`/uws/compose?SECRET.token=${VALUE}`, { COMPOSEFILE }),
+      await post({ COMPOSEFILE, 'SECRET.to/ken': VALUE }),
+      await post([['COMPOSEFILE', COMPOSEFILE], ['SECRET.token', VALUE], ['secret.TOKEN', VALUE]]),
+      await post([['COMPOSEFILE', COMPOSEFILE], ...many]),
+      await post({ COMPOSEFILE, 'SECRET.token': VALUE.repeat(4_000) }),
+    ];
+    for (const [i, answer] of refused.entries()) {
+      expectRefused(answer, i === 0 ? 403 : 400, 'SECRET');
+      expect(answer.text).to.not.include(VALUE);
+    }
+    const later = await post({ 'SECRET.token': VALUE });
+    expect(later.status).to.equal(303);
+    const job = gateway.client.pathOf(later.headers.location ?? '');
+    expect((await gateway.client.post(`${job}/parameters`, { COMPOSEFILE })).status).to.equal(303);
+    expect((await gateway.client.post(`${job}/parameters`, { 'SECRET.token': `${VALUE}2` })).status).to.equal(303);
+    await gateway.client.post(`${job}/phase`, { PHASE: 'RUN' });
+    const id = job.slice(job.lastIndexOf('/') + 1);
+    await gateway.engine.whenCalled('wait', id);
+    expect(gateway.engine.secretsGiven.filter((each) => each.jobId === id).map(({ call, secrets }) => [call, ...(secrets ?? [])])).to.deep.equal([
+      ['start', ['token', `${VALUE}2`]], ['wait', ['token', `${VALUE}2`]],
+    ]);
+  });
+
+  it('is in the description of the list, as what nobody is shown', async () => {
+    const { inputs, schema } = JSON.parse((await gateway.client.get('/jobtypes/compose')).text) as { inputs: Record<string, unknown>; schema: { properties: { parameters: { patternProperties: Record<string, { writeOnly?: boolean }> } } } };
+    expect(inputs).to.have.property('SECRET.<NAME>');
+    const secrets = Object.entries(schema.properties.parameters.patternProperties).filter(([pattern]) => pattern.startsWith('^SECRET'));
+    expect(secrets.map(([, { writeOnly }]) => writeOnly)).to.deep.equal([true]);
   });
 });

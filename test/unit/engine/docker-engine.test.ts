@@ -348,6 +348,21 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       }
     });
 
+    it('an engine that does not take the secrets is not asked to start, and not waited for', async () => {
+      creationGoesWell();
+      docker
+        .on('POST /containers/create', { status: 201, json: { Id: 's', Warnings: [] } })
+        .on('DELETE /containers/pratique-site.j1.secrets', DONE)
+        .on('PUT /containers/pratique-site.j1.secrets/archive', 'no at once')
+        .on(`HEAD ${CONTAINER}/archive`, { raw: (response) => response.writeHead(200, { 'x-docker-container-path-stat': Buffer.from('{"mode":448}').toString('base64') }).end() });
+      const stands = engineOf({}, { clock: new HandClock() });
+      const error = await failure(stands.start('j1', signal, new Map([['token', 'hush'.repeat(100_000)]])));
+      expect(error.message).to.include('no space left on device');
+      expect(docker.made(`POST ${BY_ID}/start`)).to.deep.equal([]);
+      expect(docker.made('DELETE /containers/pratique-site.j1.secrets')).to.have.length(2);
+      await stands.close();
+    });
+
     it('a start that fails is final, its words cleaned', async () => {
       docker.on(`GET ${CONTAINER}/json`, container()).on(`POST ${BY_ID}/start`, {
         status: 500, json: { message: 'OCI runtime create failed: mount through procfd: /var/lib/docker/overlay2/1/merged: not a directory' },

@@ -14,12 +14,13 @@ export interface MadeCall {
   readonly headers: IncomingMessage['headers'];
 }
 
-/** What to answer: JSON with a status, raw bytes, or nothing at all. */
+/** What to answer: JSON with a status, raw bytes, nothing at all, or a no to a request that has only begun. */
 export type Answer =
   | { readonly status?: number; readonly json: unknown }
   | { readonly raw: (response: ServerResponse) => void }
   | 'hang'
-  | 'hang up';
+  | 'hang up'
+  | 'no at once';
 
 /** A Docker API of which a test writes every answer: for what a real engine does only when it is broken, old or evil. */
 export class ScriptedDocker {
@@ -75,12 +76,16 @@ export class ScriptedDocker {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://docker');
     const call = `${request.method ?? ''} ${decodeURIComponent(url.pathname)}`;
+    if (this.#answers.get(call)?.[0] === 'no at once') {
+      response.writeHead(500, { 'content-type': 'application/json' }).end('{"message":"no space left on device"}');
+      return;
+    }
     const body = await text(request);
     const json = request.headers['content-type'] === 'application/json';
     this.calls.push({ call, query: url.searchParams, body: json ? JSON.parse(body) : body, headers: request.headers });
     const answers = this.#answers.get(`${call}?name=${url.searchParams.get('name') ?? ''}`) ?? this.#answers.get(call) ?? [{ status: 404, json: { message: `nothing scripted for ${call}` } }];
     const answer = answers.length > 1 ? answers.shift() : answers[0];
-    if (answer === 'hang' || answer === undefined) return;
+    if (answer === 'hang' || answer === 'no at once' || answer === undefined) return;
     if (answer === 'hang up') return void request.socket.destroy();
     if ('raw' in answer) return answer.raw(response);
     response.writeHead(answer.status ?? 200, { 'content-type': 'application/json' });

@@ -52,6 +52,7 @@ const CASES: Readonly<Record<string, Case>> = {
   models: deny({ llm: { model: 'ai/x' } }),
   ...contentCases('configs'),
   ...contentCases('secrets'),
+  'secrets.*.external': { yes: [true, 'yes', 'ON'], no: ['perhaps', 2, { name: 'other' }, []] },
   'secrets.*.driver': deny('vault'),
   'secrets.*.driver_opts': deny({ a: 'b' }),
   ...Object.fromEntries(Object.entries(serviceCases()).map(([key, value]) => [`services.*.${key}`, value])),

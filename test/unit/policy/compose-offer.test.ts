@@ -6,14 +6,16 @@ import { ESCAPES, FORMS } from '../../support/compose-escapes.ts';
 import { composeSite, DB, judgeCompose, refused, WEB } from '../../support/compose-site.ts';
 import type { JudgedSite } from '../../support/site-policy.ts';
 
-async function offerOf(site: JudgedSite, file: unknown, variables: Readonly<Record<string, string>> = {}): Promise<ProjectOffer | undefined> {
-  const verdict = await judgeCompose(site, file, { variables });
+async function offerOf(site: JudgedSite, file: unknown, variables: Readonly<Record<string, string>> = {}, secrets: ReadonlySet<string> = new Set()): Promise<ProjectOffer | undefined> {
+  const verdict = await judgeCompose(site, file, { variables, secrets });
   return verdict.accepted ? undefined : verdict.offer;
 }
 
 /** What a client would do: fill in everything, with text that is as awkward as text can be. */
-function filled(offer: ProjectOffer, text: string): Readonly<Record<string, string>> {
-  return Object.fromEntries(offer.parameters.map(({ name, kind }) => [name, kind === 'image' ? WEB : text]));
+function filled(offer: ProjectOffer, text: string): { readonly variables: Readonly<Record<string, string>>; readonly secrets: ReadonlySet<string> } {
+  const variables = offer.parameters.filter(({ kind }) => kind !== 'secret').map(({ name, kind }) => [name, kind === 'image' ? WEB : text] as const);
+  const secrets = offer.parameters.filter(({ kind }) => kind === 'secret').map(({ name }) => name.replace(/^SECRET\./, ''));
+  return { variables: Object.fromEntries(variables), secrets: new Set(secrets) };
 }
 
 /** Lines of a service or of the top, each of which a corrected file can do without. */
@@ -23,7 +25,7 @@ const SERVICE_LINES: readonly string[] = [
   'logging: {driver: syslog}', 'user: root', 'runtime: nvidia', 'gpus: all', 'cgroup_parent: /', 'extra_hosts: ["a:host-gateway"]',
   'dns: [10.0.0.1, 8.8.8.8]', 'labels: {traefik.enable: "true", a: b}', 'platform: linux/arm64', 'stop_grace_period: 5m',
   'sysctls: {kernel.x: 1}', 'ulimits: {memlock: -1}', 'mem_limit: 900g', 'cpus: 64', 'shm_size: 900g', 'pids_limit: -1',
-  'healthcheck: {test: [CMD, a], interval: 1ms}', 'tmpfs: ["/run:exec", "/x:size=900g"]', 'configs: [{source: c}]', 'secrets: [s]',
+  'healthcheck: {test: [CMD, a], interval: 1ms}', 'tmpfs: ["/run:exec", "/x:size=900g"]', 'configs: [{source: c}]', 'secrets: [s]', 'secrets: [t, {source: u, target: /etc/u}, v]',
   'environment: {A: , B: "$B", C: c}', 'environment: [A, "B=${B}", C=c]', 'command: [run, "$WHAT"]', 'links: [db]', 'unknown_key: 1',
   'depends_on: [db]', 'working_dir: relative', 'hostname: "a b"', 'userns_mode: host', 'uts: host', 'use_api_socket: true',
   'post_start: [{command: x, privileged: true}]', 'deploy: {replicas: 1, resources: {limits: {memory: 900g}}, labels: {com.docker.x: y}}',
@@ -52,7 +54,7 @@ ${service.map((line) => `    ${line}\n`).join('')}${list('ports', ports)}${list(
     image: ${DB}
 ${list('volumes', other)}${[...top, volumes].join('\n')}
 configs: {c: {file: ./c.txt}}
-secrets: {s: {environment: HOME}}
+secrets: {s: {environment: HOME}, t: {file: ./t.txt, driver: x}, u: {external: true, name: other}, v: }
 `);
 
 function list(key: string, items: readonly string[]): string {
@@ -74,7 +76,7 @@ describe('compose offers', () => {
       const { offer } = verdict;
       expect(offer, `no offer for\n${file}\n${verdict.reasons.map((reason) => reason.text).join('\n')}`).not.to.equal(undefined);
       if (offer === undefined) return;
-      const again = await judgeCompose(site, offer.file, { variables: filled(offer, text) });
+      const again = await judgeCompose(site, offer.file, filled(offer, text));
       expect(again.accepted ? [] : again.reasons.map((reason) => reason.text), offer.file).to.deep.equal([]);
       // idempotent: there is nothing more to change
       const unfilled = await judgeCompose(site, offer.file);
@@ -92,7 +94,7 @@ describe('compose offers', () => {
       const { text, variables = {} } = form.write(escape);
       const offer = await offerOf(site, text, variables);
       if (offer === undefined) return;
-      const again = await judgeCompose(site, offer.file, { variables: { ...variables, ...filled(offer, 'x') } });
+      const again = await judgeCompose(site, offer.file, { ...filled(offer, 'x'), variables: { ...variables, ...filled(offer, 'x').variables } });
       expect(again.accepted ? [] : again.reasons.map((reason) => reason.text), offer.file).to.deep.equal([]);
     }), { numRuns: 400 });
   });
@@ -147,6 +149,15 @@ volumes:
   it('offers the file itself where only parameters are missing', async () => {
     const file = `services: {web: {image: "${WEB}", environment: {TOKEN: "$TOKEN"}}}`;
     expect(await offerOf(site, file)).to.deep.equal({ file, changes: [], parameters: [{ name: 'TOKEN', kind: 'text', secret: true }] });
+  });
+
+  it('turns a secret of elsewhere into one that is given with the job, and asks for it by name', async () => {
+    const file = { services: { web: { image: WEB, secrets: ['a', { source: 'b', target: '/etc/b' }, 'c', 'd'] } }, secrets: { a: { file: './a' }, b: { environment: 'B' }, c: {}, d: { content: 'x', driver: 'y' } } };
+    const offer = await offerOf(site, file);
+    expect(offer?.parameters).to.have.deep.members(['a', 'b', 'c'].map((name) => ({ name: `SECRET.${name}`, kind: 'secret', secret: true })));
+    expect(offer?.changes.map(({ path }) => path)).to.have.members(['secrets.a.file', 'secrets.b.environment', 'secrets.c', 'secrets.d.driver', 'services.web.secrets[1]']);
+    expect(await offerOf(site, offer?.file, {}, new Set(['a', 'c']))).to.deep.equal({ file: offer?.file, changes: [], parameters: [{ name: 'SECRET.b', kind: 'secret', secret: true }] });
+    expect(await offerOf(site, offer?.file, {}, new Set(['a', 'b', 'c']))).to.equal(undefined);
   });
 
   const NONE: readonly (readonly [what: string, file: unknown])[] = [

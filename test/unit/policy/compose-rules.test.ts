@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { readCompose } from '../../../src/compose/read-compose.ts';
 import { judgeKeys } from '../../../src/policy/compose-key-judge.ts';
 import { composeSchema } from '../../../src/policy/compose-knobs.ts';
-import { composeAnswer, composeSite, DB, judgeCompose, WEB } from '../../support/compose-site.ts';
+import { acceptedService, composeAnswer, composeSite, DB, judgeCompose, WEB } from '../../support/compose-site.ts';
 import type { JudgedSite } from '../../support/site-policy.ts';
 
 type Tree = Readonly<Record<string, unknown>>;
@@ -47,6 +47,52 @@ const SAID: readonly (readonly [what: string, file: unknown, answer: string])[] 
   ['a tmpfs below nothing', one({ volumes: [{ type: 'tmpfs', target: '/x', tmpfs: { size: -1 } }] }), 'compose.refused-value services.web.volumes[0]'],
 ];
 
+const GIVEN = { secrets: new Set(['token', 'other']) };
+/** A service that uses `token`, which is given with the job, and these. */
+const beside = (uses: readonly unknown[], web: Tree = {}, secrets: Tree = {}): unknown =>
+  one({ secrets: ['token', ...uses], ...web }, { secrets: { token: { external: true }, other: { external: true }, said: { content: 'x' }, ...secrets }, configs: { conf: { content: 'x' } }, volumes: { vol: {} } });
+const ZONE = many(33, (i) => `s${String(i)}`);
+
+/** The same of secrets whose values are given with the job: `token` and `other` are. */
+const SECRETS: readonly (readonly [what: string, file: unknown, answer: string])[] = [
+  ['one that is given', beside([]), 'yes'],
+  ['one that is not given', beside(['third'], {}, { third: { external: true } }), 'compose.missing-secret services.web.secrets[1]'],
+  ['one that is not given and that no service uses', beside([], {}, { third: { external: true } }), 'yes'],
+  ['one that is not given and that only a service uses which is not run', { services: { web: { image: WEB }, db: { image: DB, profiles: ['x'], secrets: ['third'] } }, secrets: { third: { external: true } } }, 'yes'],
+  ['one that is not external after all', beside(['said'], {}, { said: { external: false, content: 'x' } }), 'yes'],
+  ['one with content', beside([], {}, { token: { external: true, content: 'x' } }), 'compose.form secrets.token.external'],
+  ['one that no parameter can be called', one({}, { secrets: { '1st': { external: true } } }), 'compose.form secrets["1st"].external'],
+  ['nothing at all', one({}, { secrets: { sec: { external: false } } }), 'compose.form secrets.sec'],
+  ['more than a job is given', one({ secrets: many(17, (i) => `s${String(i)}`) }, { secrets: Object.fromEntries(many(17, (i) => `s${String(i)}`).map((name) => [name, { external: true }])) }), `compose.size secrets, ${many(17, (i) => `compose.missing-secret services.web.secrets[${String(i)}]`).join(', ')}`],
+  ['a plain name', beside([{ source: 'other', target: 'a_b.c-d' }]), 'yes'],
+  ['the folder said', beside([{ source: 'other', target: '/run/secrets/a' }]), 'yes'],
+  ['another folder', beside([{ source: 'other', target: '/etc/token' }]), 'compose.refused-value services.web.secrets[1]'],
+  ['a folder within', beside([{ source: 'other', target: 'a/b' }]), 'compose.refused-value services.web.secrets[1]'],
+  ['a name that not every file system takes', beside([{ source: 'other', target: 'ü' }]), 'compose.refused-value services.web.secrets[1]'],
+  ['two at one place', beside([{ source: 'other', target: 'token' }]), 'compose.refused-value services.web.secrets[1]'],
+  ['one with content at the same place', beside([{ source: 'said', target: '/run/secrets/token' }]), 'compose.refused-value services.web.secrets[1]'],
+  ['one with content beside', beside(['said', { source: 'said', target: 'again' }, { source: 'said', target: '/etc/said' }]), 'yes'],
+  ['one with content in a folder within', beside([{ source: 'said', target: 'a/b' }]), 'compose.refused-value services.web.secrets[1]'],
+  ['one with content in place of the folder', beside([{ source: 'said', target: '/run/secrets' }]), 'compose.refused-value services.web.secrets[1]'],
+  ['a config beside', beside([], { configs: [{ source: 'conf', target: '/run/secrets/conf' }] }), 'compose.refused-value services.web.configs[0]'],
+  ['a config in place of the folder above', beside([], { configs: [{ source: 'conf', target: '/run' }] }), 'compose.refused-value services.web.configs[0]'],
+  ['a config elsewhere', beside([], { configs: [{ source: 'conf', target: '/run/secrets.conf' }] }), 'yes'],
+  ['something to be executed', beside([{ source: 'other', mode: '0500' }]), 'compose.refused-value services.web.secrets[1]'],
+  ['what is executed beside', beside([{ source: 'said', mode: '0555' }]), 'compose.refused-value services.web.secrets[1]'],
+  ['what is executed elsewhere', beside([{ source: 'said', target: '/said', mode: '0555' }]), 'yes'],
+  ['owners', beside([{ source: 'other', uid: '5', gid: 6, mode: '0444' }]), 'yes'],
+  ['a volume in place of the folder', beside([], { volumes: ['vol:/run/secrets'] }), 'compose.volume services.web.volumes[0]'],
+  ['a volume within', beside([], { volumes: ['vol:/run/secrets/a'] }), 'compose.volume services.web.volumes[0]'],
+  ['memory within', beside([], { tmpfs: '/run/secrets/a' }), 'compose.volume services.web.tmpfs'],
+  ['a folder above that is memory', beside([], { tmpfs: '/run' }), 'yes'],
+  ['a folder above that nobody can write to', beside([], { volumes: ['vol:/run:ro'] }), 'compose.volume services.web.volumes[0]'],
+  ['a volume beside, that nobody can write to', beside([], { volumes: ['vol:/run/other:ro'] }), 'yes'],
+  ['more than there is memory', beside(ZONE.map((target) => ({ source: 'other', target }))), 'compose.size services.web'],
+  ['as much as there is memory', beside(ZONE.slice(2).map((target) => ({ source: 'other', target }))), 'yes'],
+  ['many pages', beside(many(249, (i) => ({ source: 'said', target: `p${String(i)}` }) as unknown as string)), 'compose.size services.web'],
+  ['as many pages as there are', beside(many(248, (i) => ({ source: 'said', target: `p${String(i)}` }) as unknown as string)), 'yes'],
+];
+
 /** What is taken. */
 const TAKEN: readonly (readonly [what: string, file: unknown, warning?: RegExp])[] = [
   ['consistency that nobody asks for any more', one({ volumes: ['vol:/a:cached', 'vol:/b:delegated', 'vol:/c:consistent'] }, { volumes: { vol: {} } })],
@@ -61,6 +107,33 @@ describe('compose rules: one by one', () => {
   });
 
   for (const [what, file, answer] of SAID) it(what, async () => expect(await composeAnswer(site, file)).to.equal(answer));
+
+  for (const [what, file, answer] of SECRETS) it(`secrets: ${what}`, async () => expect(await composeAnswer(site, file, GIVEN)).to.equal(answer));
+
+  it('secrets: by themselves, none is given, and those with content are files as others are', async () => {
+    expect(await composeAnswer(site, beside([]))).to.equal('compose.missing-secret services.web.secrets[0]');
+    expect(await acceptedService(site, one({ secrets: ['said'] }, { secrets: { said: { content: 'x' } } }), 'web')).not.to.have.property('secrets');
+  });
+
+  it('secrets: pinned for the user of the service, those with content beside them as the file says, never a value that is given', async () => {
+    const uses = [{ source: 'other', target: 'renamed', uid: '5', gid: '6', mode: '0440' }, { source: 'said', mode: '0400', uid: 7 }, { source: 'said', target: '/etc/said' }];
+    const { secrets, files, task } = await acceptedService(site, beside(uses), 'web', GIVEN);
+    const [uid, gid] = task.user.split(':').map(Number);
+    expect(secrets).to.deep.equal([
+      { name: 'token', file: 'token', uid, gid, mode: 0o400 },
+      { name: 'other', file: 'renamed', uid: 5, gid: 6, mode: 0o440 },
+      { name: 'said', file: 'said', uid: 7, gid: 0, mode: 0o400, content: 'x' },
+    ]);
+    expect(files).to.deep.equal([{ path: '/etc/said', content: 'x', uid: 0, gid: 0, mode: 0o444 }]);
+  });
+
+  it('secrets: what is given and no service gets is told; so is a name that would be another parameter', async () => {
+    const verdict = await judgeCompose(site, beside([], {}, { token: { external: true, name: 'x' } }), GIVEN);
+    expect(verdict.warnings.map(({ text }) => text)).to.deep.equal([
+      'secrets.token.name is not acted on: the parameter of an external secret has the name that the file uses, SECRET.<NAME>',
+      'no service of the file gets the secret "other"',
+    ]);
+  });
 
   for (const [what, file, warning] of TAKEN) {
     it(`taken: ${what}`, async () => {

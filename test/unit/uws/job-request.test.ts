@@ -35,10 +35,12 @@ describe('what a request asks of a job', () => {
     expect(() => parseJobRequest({ query: [], body: fields({ PHASE: 'RUN' }), uploads: new Map() }, ['RUNID'], 'docker')).to.throw(GatewayError, 'unknown parameter "PHASE"');
   });
 
-  it('says of secrets for compose files that there are none, and repeats no value', () => {
-    for (const given of [{ body: fields({ 'secret.token': 'hush' }), uploads: new Map<string, string>() }, { body: [], uploads: new Map([['SECRET.token', 'hush']]) }]) {
-      expect(() => parseJobRequest({ query: [], ...given }, CONTROLS, 'compose')).to.throw(GatewayError, /^compose files have no SECRET\.<NAME> here: only single containers do, in the list \/uws\/docker$/);
-    }
+  it('takes secrets for compose files as for containers: in any letter case, as uploads, never in a URL, and repeats no value', () => {
+    const of = (given: Partial<Parameters<typeof parseJobRequest>[0]>): unknown => parseJobRequest({ query: [], body: [], uploads: new Map(), ...given }, CONTROLS, 'compose').parameters;
+    expect(of({ body: fields({ 'secret.Token': 'param:hush\u0001' }) })).to.deep.equal([{ name: 'SECRET.Token', value: 'param:hush\u0001' }]);
+    expect(of({ uploads: new Map([['SECRET.token', 'hush']]) })).to.deep.equal([{ name: 'SECRET.token', value: 'hush', byReference: true }]);
+    expect(() => of({ query: fields({ 'SECRET.token': 'hush' }) })).to.throw(GatewayError, /^SECRET\.<NAME> does not belong into a URL: give it in the body$/);
+    for (const name of ['SECRET.', 'SECRET.a/b', 'SECRET.1', `SECRET.${'x'.repeat(65)}`]) expect(() => of({ body: fields({ [name]: 'hush' }) }), name).to.throw(GatewayError, /what follows SECRET\. must be a name/);
   });
 
   it('takes lifetimes as durations', () => {

@@ -1,0 +1,101 @@
+import type { Clock } from '../clock.ts';
+import type { BlankVolume } from './docker-blank-volume.ts';
+import type { DockerCalls } from './docker-call.ts';
+import { DockerStatusError } from './docker-errors.ts';
+import { marksOf } from './docker-project-marks.ts';
+import type { ProjectNames } from './docker-project-names.ts';
+import { type ProjectRuns, translatedCalls } from './docker-project-runs.ts';
+import type { ServiceRun } from './docker-project-state.ts';
+import { SecretDelivery, type SecretFile, type SecretsPlace } from './docker-secrets.ts';
+import { EngineRefused } from './engine.ts';
+
+const NOT_MODIFIED = 304;
+
+/** The values of a job's secrets, by name. */
+export type Secrets = ReadonlyMap<string, string>;
+
+/** With what containers are started. */
+export interface StartWith {
+  readonly names: ProjectNames;
+  readonly secrets: Secrets;
+  /** Asked immediately before the engine is told to. */
+  readonly mayAct: () => Promise<void>;
+  /** Heard until then. */
+  readonly signal: AbortSignal;
+}
+
+/** Starts containers of projects; none that has secrets without them. */
+export class ServiceStart {
+  readonly #calls: DockerCalls;
+  readonly #runs: ProjectRuns;
+  readonly #delivery: SecretDelivery;
+
+  constructor(calls: DockerCalls, runs: ProjectRuns, blank: BlankVolume, clock: Clock) {
+    this.#calls = calls;
+    this.#runs = runs;
+    this.#delivery = new SecretDelivery(calls, blank, clock);
+  }
+
+  /** Starts one of a project's first containers. Throws EngineRefused or DockerStatusError where it cannot be. */
+  async first(one: ServiceRun, how: StartWith): Promise<void> {
+    await this.#runs.starts.once(one, () => this.#start(one, how, () => this.#tell(one)));
+  }
+
+  /**
+   * Starts one whose turn has come, its intent written first. Of a failure the engine keeps its reason with the container; but where its
+   * secrets cannot be brought to it, that is returned. Throws what is no answer of the engine's, and the signal's reason.
+   */
+  async later(one: ServiceRun, how: StartWith): Promise<EngineRefused | undefined> {
+    const tell = async (): Promise<void> => {
+      await this.#tell(one).catch((error: unknown) => {
+        if (!(error instanceof DockerStatusError)) throw error;
+      });
+    };
+    try {
+      await this.#runs.starts.marked(one, how.mayAct, () => translatedCalls('take the secrets of a service', () => this.#start(one, how, tell)));
+      return undefined;
+    } catch (error) {
+      if (error instanceof EngineRefused) return error;
+      throw error;
+    }
+  }
+
+  /** Proves that a container which runs has its secrets, whoever has started it. Throws EngineRefused where it has not: it has been killed then. */
+  async mustHaveSecrets(one: ServiceRun, names: ProjectNames): Promise<void> {
+    if (one.plan.secrets !== undefined && one.run.state === 'running') await this.#delivery.mustBeThere(placeOf(one, names));
+  }
+
+  async #start(one: ServiceRun, { names, secrets, mayAct, signal }: StartWith, tell: () => Promise<void>): Promise<void> {
+    if (one.plan.secrets === undefined) {
+      await tell();
+      return;
+    }
+    const files = filesOf(one, secrets);
+    await this.#delivery.during(placeOf(one, names), one.user, files, async () => {
+      await mayAct();
+      if (await this.#isHeld(one)) throw new EngineRefused('the project was stopped while the secrets of a service were brought to it', { temporary: true });
+      await tell();
+    }, signal);
+  }
+
+  async #isHeld({ container }: ServiceRun): Promise<boolean> {
+    const found = await this.#runs.container(container);
+    return found !== undefined && marksOf(found.Name).held;
+  }
+
+  async #tell({ container }: ServiceRun): Promise<void> {
+    await this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] });
+  }
+}
+
+function placeOf({ container, plan }: ServiceRun, names: ProjectNames): SecretsPlace {
+  return { container, ...names.secrets(plan.index) };
+}
+
+function filesOf({ plan }: ServiceRun, secrets: Secrets): readonly SecretFile[] {
+  return (plan.secrets ?? []).map(({ name, file, ...header }) => {
+    const value = secrets.get(name);
+    if (value === undefined) throw new EngineRefused(`the secret ${name} was not given`);
+    return { ...header, name: file, value };
+  });
+}
