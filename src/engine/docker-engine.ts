@@ -21,7 +21,7 @@ import { jobsOf } from './docker-jobs.ts';
 import { JobRelays, type Reached } from './docker-relay.ts';
 import { demultiplexed } from './docker-logs.ts';
 import { type JobNames, labelsOf, namesOf, relayOf, secretsPlaceOf } from './docker-names.ts';
-import { SecretDelivery, type SecretFile } from './docker-secrets.ts';
+import { SecretDelivery, ownFiles } from './docker-secrets.ts';
 import { outputFiles } from './docker-output.ts';
 import { progressOf } from './docker-progress.ts';
 import { type DockerPreflight, preflightRefusal } from './docker-preflight.ts';
@@ -330,12 +330,6 @@ export class DockerEngine implements ContainerEngine {
     const { body } = await this.#calls.ask('GET', `/containers/${name}/json`, { accept: [NOT_FOUND], signal });
     return body === undefined ? undefined : parseContainer(body);
   }
-}
-
-/** Each for the job's user alone. */
-function ownFiles(secrets: ReadonlyMap<string, string>, user: string): readonly SecretFile[] {
-  const [uid = 0, gid = 0] = user.split(':').map(Number);
-  return [...secrets].map(([name, value]) => ({ name, value, uid, gid, mode: 0o400 }));
 }
 
 function neverRan(run: EngineRun): boolean {

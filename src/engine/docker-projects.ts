@@ -1,6 +1,7 @@
 import type { Agent } from 'node:http';
-import { type Duplex, Readable } from 'node:stream';
-import type { Clock, Instant } from '../clock.ts';
+import type { Readable } from 'node:stream';
+import { type Duplex } from 'node:stream';
+import type { Clock } from '../clock.ts';
 import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedProject } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
@@ -16,13 +17,13 @@ import { isJobId } from './docker-names.ts';
 import { outputFiles } from './docker-output.ts';
 import { progressOf } from './docker-progress.ts';
 import { ProjectBuilder } from './docker-project-builder.ts';
-import { followedLogs, type LogEntry, logEntries, type LogSource, mergedLogs, secondsOf } from './docker-project-logs.ts';
 import { projectGateway, ProjectNames } from './docker-project-names.ts';
 import { ProjectRuns, translatedCalls } from './docker-project-runs.ts';
 import { allDone } from './docker-project-things.ts';
 import { RestartPauses } from './docker-project-restarts.ts';
-import { canRestart, failure, jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
+import { failure, jobRun, projectState, type ServiceRun } from './docker-project-state.ts';
 import { JobRelays, type Reached } from './docker-relay.ts';
+import { ServiceLogs } from './docker-service-logs.ts';
 import { type Secrets, ServiceStart } from './docker-service-start.ts';
 import { usageOf } from './docker-usage.ts';
 import type { EngineConfig } from './engine-config.ts';
@@ -47,6 +48,7 @@ export class DockerProjects implements ProjectEngine {
   readonly #calls: DockerCalls;
   readonly #runs: ProjectRuns;
   readonly #start: ServiceStart;
+  readonly #logs: ServiceLogs;
   readonly #relays: JobRelays;
   readonly #builder: ProjectBuilder;
 
@@ -60,6 +62,7 @@ export class DockerProjects implements ProjectEngine {
     this.#calls = new DockerCalls(connection, options.clock, options.config.answerWithin * 1000);
     this.#runs = new ProjectRuns(this.#calls);
     this.#start = new ServiceStart(this.#calls, this.#runs, new BlankVolume(this.#calls, projectGateway(options.gateway)), options.clock);
+    this.#logs = new ServiceLogs(this.#calls, this.#runs, options.clock);
     this.#relays = new JobRelays(this.#calls, options.config.relay);
     const images = new DockerImages(this.#calls, options.credentials ?? (() => undefined));
     this.#builder = new ProjectBuilder(this.#calls, images, options.gateway, options.config);
@@ -160,16 +163,8 @@ export class DockerProjects implements ProjectEngine {
     });
   }
 
-  async logs(jobId: string, stream: 'stdout' | 'stderr', { follow, signal, part }: LogOptions): Promise<Readable> {
-    return translatedCalls('show the log', async () => {
-      const runs = await this.#mustBeThere(jobId, signal);
-      const wanted = part === undefined ? runs : runs.filter(({ plan }) => plan.service === part);
-      const sources = wanted.map((run): LogSource => ({ name: nameOf(run, runs), entries: this.#entries(jobId, run, stream, follow, signal) }));
-      const [only] = sources;
-      // One container's own words, as they are: whoever wraps a container as a project gets the same.
-      if (only !== undefined && sources.length === 1) return Readable.from(bytesOf(only.entries), { objectMode: false });
-      return follow ? followedLogs(sources) : Readable.from(mergedLogs(sources), { objectMode: false });
-    });
+  async logs(jobId: string, stream: 'stdout' | 'stderr', options: LogOptions): Promise<Readable> {
+    return translatedCalls('show the log', async () => this.#logs.read(jobId, this.#names(jobId), await this.#mustBeThere(jobId, options.signal), stream, options));
   }
 
   connect(jobId: string, endpoint: Endpoint, signal: AbortSignal): Promise<Duplex> {
@@ -308,57 +303,7 @@ export class DockerProjects implements ProjectEngine {
       }));
     }
   }
-
-  /** A container's log; with `follow` also of one that has yet to start, until it or the job is over. */
-  async *#entries(jobId: string, first: ServiceRun, stream: 'stdout' | 'stderr', follow: boolean, signal?: AbortSignal): AsyncGenerator<LogEntry> {
-    let last: LogEntry | undefined;
-    for (let now: ServiceRun | undefined = first, seen = -1; now !== undefined; ) {
-      if (!follow || (now.run.state !== 'created' && (startOf(now) > seen || now.run.state === 'running'))) {
-        seen = startOf(now);
-        for await (const entry of this.#written(now.container, stream, follow, last?.time, signal)) yield (last = entry);
-        if (!follow || !canRestart(now)) return;
-      } else {
-        await this.#clock.sleep(LOOK, signal);
-        signal?.throwIfAborted();
-      }
-      now = await this.#yetToWrite(jobId, first.container, seen, signal);
-    }
-  }
-
-  /** A container as it is now; undefined when it will never write again, nor has since its start at the instant `seen`. */
-  async #yetToWrite(jobId: string, container: string, seen: number, signal?: AbortSignal): Promise<ServiceRun | undefined> {
-    const runs = await this.#runs.of(jobId, this.#names(jobId), signal);
-    const now = runs.find((each) => each.container === container);
-    if (now === undefined || now.run.state === 'running') return now;
-    if (now.run.state === 'exited' && startOf(now) > seen) return now;
-    return jobRun(jobId, runs).state === 'exited' || (now.run.state === 'exited' && !projectState(runs).again.includes(now)) ? undefined : now;
-  }
-
-  /** What one stream of a container has, after `since`. */
-  async *#written(container: string, stream: 'stdout' | 'stderr', follow: boolean, since: string | undefined, signal?: AbortSignal): AsyncGenerator<LogEntry> {
-    const query = { [stream]: true, follow, timestamps: true, ...(since === undefined ? {} : { since: secondsOf(since) }) };
-    const response = await translatedCalls('show the log', () => this.#calls.open('GET', `/containers/${container}/logs`, { query, signal }));
-    try {
-      for await (const entry of logEntries(response, stream)) if (since === undefined || entry.time > since) yield entry;
-    } finally {
-      response.destroy();
-    }
-  }
 }
 
 /** Whoever is not asked may. */
 const free = async (): Promise<void> => undefined;
-
-/** `web`, or `web-2` of several. */
-function nameOf({ plan }: ServiceRun, all: readonly ServiceRun[]): string {
-  return all.filter((other) => other.plan.service === plan.service).length > 1 ? `${plan.service}-${String(plan.replica)}` : plan.service;
-}
-
-/** When it was started last; 0 = it could not be. */
-function startOf({ run }: ServiceRun): Instant {
-  return run.startedAt ?? 0;
-}
-
-async function* bytesOf(entries: AsyncIterable<LogEntry>): AsyncGenerator<Buffer> {
-  for await (const { bytes } of entries) yield bytes;
-}

@@ -168,3 +168,9 @@ function entry(tar: Pack, header: Parameters<Pack['entry']>[0], value: string): 
     tar.entry(header, value, done);
   });
 }
+
+/** The files of a single container: each for the job's user alone. */
+export function ownFiles(secrets: ReadonlyMap<string, string>, user: string): readonly SecretFile[] {
+  const [uid = 0, gid = 0] = user.split(':').map(Number);
+  return [...secrets].map(([name, value]) => ({ name, value, uid, gid, mode: 0o400 }));
+}
