@@ -9,14 +9,14 @@ import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import type { DockerEngineOptions } from './docker-engine.ts';
 import { diskUse } from './docker-disk-use.ts';
-import { DockerStatusError, EngineLate } from './docker-errors.ts';
+import { EngineLate, mustStart } from './docker-errors.ts';
 import { remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { isJobId } from './docker-names.ts';
 import { outputFiles } from './docker-output.ts';
 import { progressOf } from './docker-progress.ts';
 import { ProjectBuilder } from './docker-project-builder.ts';
-import { followedLogs, type LogEntry, logEntries, type LogSource, mergedLogs, secondsOf } from './docker-project-logs.ts';
+import { bytesOf, followedLogs, type LogEntry, logEntries, type LogSource, mergedLogs, secondsOf } from './docker-project-logs.ts';
 import { projectGateway, ProjectNames } from './docker-project-names.ts';
 import { ProjectRuns, translatedCalls } from './docker-project-runs.ts';
 import { allDone } from './docker-project-things.ts';
@@ -79,10 +79,10 @@ export class DockerProjects implements ProjectEngine {
     return translatedCalls('start the project', async () => {
       const before = await this.#mustBeThere(jobId);
       const { exit, ready } = projectState(before);
-      if (exit !== undefined && before.every(({ run }) => run.startedAt === undefined)) throw new EngineRefused(`the engine could not start the project: ${exit.error ?? ''}`);
+      if (exit !== undefined && before.every(({ run }) => run.startedAt === undefined)) throw new EngineRefused(`the engine could not start the project: ${exit.error ?? ''}`, { temporary: exit.temporary ?? false });
       await mayAct();
       // their intent is in the store
-      if (exit === undefined) await allDone(ready.map((one) => this.#runs.starts.once(one, () => this.#calls.ask('POST', `/containers/${one.container}/start`, { accept: [NOT_MODIFIED] }))));
+      if (exit === undefined) await mustStart('start the project', () => allDone(ready.map((one) => this.#runs.starts.once(one, () => this.#startOne(one)))));
       return jobRun(jobId, await this.#mustBeThere(jobId));
     });
   }
@@ -105,7 +105,7 @@ export class DockerProjects implements ProjectEngine {
           return { ...jobRun(jobId, running.length === 0 ? runs : await this.#mustBeThere(jobId)), exit };
         }
         const { due, pause } = pauses.of(again);
-        for (const one of [...ready, ...due]) await this.#runs.starts.marked(one, mayAct, () => this.#startOne(one.container));
+        for (const one of [...ready, ...due]) await this.#runs.starts.marked(one, mayAct, () => this.#startOne(one));
         if (ready.length + due.length === 0) await this.#change(running, Math.min(pause, waitsForHealth ? LOOK : Infinity), signal);
       }
     });
@@ -246,11 +246,8 @@ export class DockerProjects implements ProjectEngine {
     return runs;
   }
 
-  /** The engine keeps its reason with a container that it cannot start; there it is read. */
-  async #startOne(container: string): Promise<void> {
-    await this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] }).catch((error: unknown) => {
-      if (!(error instanceof DockerStatusError)) throw error;
-    });
+  async #startOne({ container }: ServiceRun): Promise<void> {
+    await this.#calls.ask('POST', `/containers/${container}/start`, { accept: [NOT_MODIFIED] });
   }
 
   /** Resolves when a container has ended, or after `look` milliseconds, when it may be worth while to look again. */
@@ -336,8 +333,4 @@ function nameOf({ plan }: ServiceRun, all: readonly ServiceRun[]): string {
 /** When it was started last; 0 = it could not be. */
 function startOf({ run }: ServiceRun): Instant {
   return run.startedAt ?? 0;
-}
-
-async function* bytesOf(entries: AsyncIterable<LogEntry>): AsyncGenerator<Buffer> {
-  for await (const { bytes } of entries) yield bytes;
 }

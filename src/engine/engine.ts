@@ -40,6 +40,10 @@ export interface Exit {
   readonly outOfMemory: boolean;
   /** The engine's own words where it could not run the process at all. */
   readonly error?: string;
+  /** That was for a trouble of the engine's own: the same may go well another time. */
+  readonly temporary?: boolean;
+  /** A project was told to stop at a moment at which nothing of it ran: it would have gone on. */
+  readonly stopped?: boolean;
 }
 
 /** How far a pull has come (bytes); total only of what is known so far. */
@@ -119,8 +123,8 @@ export interface Engine {
   start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>, options?: ActOptions): Promise<EngineRun>;
   /**
    * Whether it is safe to start, once more, a container that somebody has tried to start before. False when the engine believes
-   * that it was never started, but has not been up ever since it was made: an engine that is killed in the middle of a start has
-   * forgotten it afterwards, and the program may have run.
+   * that it was never started, but does not show that it has been up ever since it was made: an engine that is killed in the middle of
+   * a start has forgotten it afterwards, and the program may have run. A busy engine may have forgotten the making alone.
    */
   mayStartAgain(jobId: string): Promise<boolean>;
   /**
