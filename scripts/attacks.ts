@@ -3,6 +3,7 @@ import Docker from 'dockerode';
 import { attack, type AttackOutcome, formatAttackReport } from '../test/attacks/attack-report.ts';
 import { AttackSite } from '../test/attacks/attack-site.ts';
 import { ATTACKS } from '../test/attacks/attacks.ts';
+import { runControls } from '../test/attacks/controls.ts';
 import { ensureEngine } from './setup/engine.ts';
 import { ensurePrograms } from './setup/packages.ts';
 
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
 async function attackAll(): Promise<number> {
   const site = new AttackSite();
   const outcomes: AttackOutcome[] = [];
+  const controls = new Map<string, string>();
   let failed = 0;
   await site.open();
   try {
@@ -38,14 +40,31 @@ async function attackAll(): Promise<number> {
         }
       }
     }
+    failed += await controlAll(site, controls);
   } finally {
     await site.close();
   }
   console.log(`\n${String(outcomes.length)} contained, ${String(failed)} not`);
   const { ServerVersion, KernelVersion, CgroupVersion, Driver } = (await new Docker().info()) as Record<string, string>;
   const engine = `Docker ${ServerVersion ?? ''}, cgroups v${CgroupVersion ?? '1'}, ${Driver ?? ''}, kernel ${KernelVersion?.split('-')[0] ?? ''}`;
-  if (process.argv.includes('--write') && failed === 0) writeFileSync(REPORT, formatAttackReport(outcomes, engine));
+  if (process.argv.includes('--write') && failed === 0) writeFileSync(REPORT, formatAttackReport(outcomes, controls, engine));
   return failed === 0 ? 0 : 1;
+}
+
+/** What each attack comes to without the sandbox, into `controls`; how many came to nothing. */
+async function controlAll(site: AttackSite, controls: Map<string, string>): Promise<number> {
+  let failed = 0;
+  for (const [name, run] of runControls(site)) {
+    try {
+      const got = await run;
+      controls.set(name, got);
+      console.log(`without the sandbox  ${name}: ${got}`);
+    } catch (error) {
+      failed += 1;
+      console.log(`PROVES NOTHING       ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return failed;
 }
 
 main().then(

@@ -1,3 +1,6 @@
+import ipaddr from 'ipaddr.js';
+import type { Instant } from './clock.ts';
+
 /** Who asks. Anonymous callers have no id; rules and ownership see nothing else of a request's credentials. */
 export interface Caller {
   readonly id: string | null;
@@ -6,9 +9,25 @@ export interface Caller {
   readonly operator?: true;
   /** The one job that a signed link lets its bearer read; set only where that link was verified. */
   readonly mayRead?: string;
+  /** When the credential has to be looked at again: it may be good no more then. Absent = there is none. */
+  readonly until?: Instant;
 }
 
 export const ANONYMOUS: Caller = { id: null, groups: [] };
+
+/**
+ * Who holds a share of what there is for all, by name; callers without one by the network of their address, as one client can be told from
+ * another by it: whoever has an IPv6 address has 2^64 of them.
+ */
+export function holderName({ id }: Caller, address: string): string {
+  return id === null ? `anonymous at ${networkOf(address)}` : `owner ${id}`;
+}
+
+function networkOf(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : parsed.toString();
+}
 
 /** Whether somebody in `held` is in the group that a rule, a share or a quota names. */
 export function isMember(held: readonly string[], wanted: string): boolean {

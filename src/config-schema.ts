@@ -61,6 +61,6 @@ export const gatewaySchema = z.strictObject({
   usage: z.strictObject({ keep: seconds.refine((value) => value >= DAY, 'must be 1d at least: quotas count that far back').default(400 * DAY).meta({ description: 'For how long it is known what a job has used, from its end. 1d at least.' }) }).prefault({}).meta({ description: 'What jobs have used; `pratique usage` tells.' }),
   engine: engineSchema.prefault({}),
   jobs: jobsSchema.prefault({}),
-  wait: z.strictObject({ longest: seconds.default(60), waiters: z.int().min(0).max(1_000_000).default(20_000) }).default({ longest: 60, waiters: 20_000 }).meta({ description: 'WAIT: how long an answer is held at most, and for how many clients at once.' }),
+  wait: z.strictObject({ longest: seconds.default(60), waiters: z.int().min(0).max(1_000_000).default(20_000), each: z.int().min(0).max(1_000_000).default(2_000).meta({ description: 'For how many of one caller, anonymous ones by their address. One more is answered at once.' }) }).default({ longest: 60, waiters: 20_000, each: 2_000 }).meta({ description: 'WAIT: how long an answer is held at most, and for how many clients at once.' }),
   cors: z.strictObject({ origins: z.array(z.string().min(1)).default([]) }).default({ origins: [] }).meta({ description: 'Origins of browser clients that may use the gateway; "*" = any.' }),
 });

@@ -17,6 +17,7 @@ export const ERRORS = {
   TooLarge: { status: 413, title: 'The request is too large' },
   UnsupportedMediaType: { status: 415, title: 'The media type of the body is not supported' },
   RangeNotSatisfiable: { status: 416, title: 'The range lies outside the result' },
+  Misdirected: { status: 421, title: 'The gateway is not called by the name that the request is for' },
   TooManyRequests: { status: 429, title: 'Too many requests' },
   Internal: { status: 500, title: 'The gateway failed' },
   /** The registry answered, but not with what the protocol or the digest demands: nothing can be judged from it. */

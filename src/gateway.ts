@@ -4,7 +4,7 @@ import type { Config } from './config.ts';
 import { CONTROL_SOCKET, type GatewayStatus } from './control/gateway-status.ts';
 import { serveControl } from './control/serve-control.ts';
 import { DockerEngine } from './engine/docker-engine.ts';
-import { DockerPreflight } from './engine/docker-preflight.ts';
+import { DockerPreflight, preflightRefusal } from './engine/docker-preflight.ts';
 import { DockerProjects } from './engine/docker-projects.ts';
 import { EngineFacts } from './engine/engine-facts.ts';
 import { lackingOf, relaxationRefusal, type RuleNeeds } from './engine/rule-needs.ts';
@@ -35,7 +35,6 @@ import { DecisionMemory } from './policy/decision-memory.ts';
 import { JsonAuditLog } from './policy/json-audit-log.ts';
 import { JsonBaseStore } from './policy/json-base-store.ts';
 import type { PolicyHolder } from './policy/policy-holder.ts';
-import type { Reason } from './policy/verdict.ts';
 import { ProcessVerifier } from './policy/process-verifier.ts';
 import { CallerPolicy } from './quota/caller-policy.ts';
 import { Quotas } from './quota/quotas.ts';
@@ -43,6 +42,7 @@ import { runningLimits } from './quota/running-limits.ts';
 import { createRegistry, type RegistriesConfig } from './registry/create-registry.ts';
 import { freeSpace, storeSize } from './store/disk-state.ts';
 import { FileResultStore } from './store/file-result-store.ts';
+import { refuseHalfRestored, tidyRestores } from './store/interrupted-restore.ts';
 import type { JobStore } from './store/job-store.ts';
 import { SqliteDatabase } from './store/sqlite-database.ts';
 import { SqliteJobStore } from './store/sqlite-job-store.ts';
@@ -67,12 +67,17 @@ const BODY_LIMIT = 1024 * 1024;
 /** Between two looks at the tags of approved bases (milliseconds). */
 const BASES_REFRESH = 10 * 60_000;
 
+/** In which the engine has to say, at a question, what it has (milliseconds). */
+const PREFLIGHT_WITHIN = 3000;
+
 /** A gateway that serves. */
 export interface Gateway {
   /** Where it listens: `http://127.0.0.1:8080`. */
   readonly address: string;
   /** Absent = it runs nothing itself. */
   readonly policy?: PolicyHolder;
+  /** Resolves with the reason when it can do nothing useful any more before it is started again. Absent = never. */
+  readonly failed?: Promise<unknown>;
   /** Takes no new jobs and starts none; what runs goes on, for `abortAfter` seconds at most where that is given. */
   drain(abortAfter?: number): void;
   /**
@@ -84,7 +89,9 @@ export interface Gateway {
 /** The one place where everything is made and wired. Throws where the store or the place to listen cannot be had. */
 export async function startGateway(config: Config, clock: Clock, logger: Logger): Promise<Gateway> {
   if (config.planner.standAlone) return { ...(await startStandAlone(config, clock, logger)), drain: () => undefined };
+  await refuseHalfRestored(config.data);
   const database = new SqliteDatabase(join(config.data, 'jobs.db'));
+  await tidyRestores(config.data);
   const store = new SqliteJobStore(database);
   const usage = new SqliteUsageStore(database);
   const registry = createRegistry(withCache(config), clock, logger);
@@ -106,7 +113,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   });
   const rights = config.identity?.anonymous ?? { ask: true, run: true, reasons: true };
   const quotas = new Quotas({ config: config.quotas, store, usage, clock, anonymous: rights });
-  const judge = new DecisionMemory(new CallerPolicy({ judge: policy, quotas: config.quotas, reasons: rights.reasons, lacks: ({ relaxed }, signal) => lacksFor(relaxed, preflight, signal) }));
+  const judge = new DecisionMemory(new CallerPolicy({ judge: policy, quotas: config.quotas, reasons: rights.reasons, lacks: (task, signal) => lacksFor(task?.relaxed, preflight, signal) }));
   const space = new DiskSpace({
     budget: config.disk,
     state: { free: () => freeSpace(config.data), store: () => storeSize(join(config.data, 'jobs.db')), results: async () => (await store.holdings(undefined)).resultBytes },
@@ -137,7 +144,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     offer: async () => siteOffer(config, await facts.description()),
     resolveTag: async (reference, signal, logins) => (logins === undefined ? registry : registry.as(logins)).resolve(reference, await facts.platform(signal), signal),
   });
-  const progress = new JobProgress({ store, usage, engine, clock });
+  const progress = new JobProgress({ store, usage, engine, clock, standstill: () => execution.standstill });
   const links = new SignedLinks(await siteKey(join(config.data, 'link-key')));
   const lists = (['docker', 'compose'] as const).map((list) => uwsParts({
     list,
@@ -147,7 +154,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     progress,
     clock,
     logger,
-    wait: { cap: config.wait.longest, waiters: config.wait.waiters },
+    wait: { cap: config.wait.longest, waiters: config.wait.waiters, each: config.wait.each },
     bodyLimit: BODY_LIMIT,
     links,
   }));
@@ -159,6 +166,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     clock,
     ...known(identity),
     origin: new URL(config.baseUrl).origin,
+    hosts: config.listen.hosts,
     cors: config.cors,
     proxies: trustedProxies(config.listen.trustedProxies),
     hsts: config.listen.hsts,
@@ -166,7 +174,8 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
       plannerRoutes({
         baseUrl: config.baseUrl,
         policy: judge,
-        refuseCaller: (caller) => quotas.refusal(caller) ?? engineLacks(preflight),
+        refuseCaller: (caller) => quotas.refusal(caller),
+        tellsReasons: (caller) => caller.id !== null || rights.reasons,
         closed: () => execution.closure,
         excess: (caller, task) => quotas.excess(caller, { create: true, run: true, task }),
         admitQuestion: (caller, address) => quotas.ask(caller, address),
@@ -174,7 +183,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
         logger,
         config: config.planner,
         jobList: new JobUrls(config.baseUrl, 'docker').list,
-        ...(config.planner.compose ? { compose: { policy: judge, jobList: new JobUrls(config.baseUrl, 'compose').list, ...fetchedFiles(config, fetch) } } : {}),
+        ...(config.planner.compose ? { compose: { policy: judge, jobList: new JobUrls(config.baseUrl, 'compose').list, promised: (work) => execution.promised(work), ...fetchedFiles(config, fetch) } } : {}),
         bodyLimit: BODY_LIMIT,
         moment: 1000,
         site: () => ({ ...siteResources(config, site), gpus: mostGpus(policy.policy, preflight.known) }),
@@ -220,6 +229,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
   return {
     address: listening.address,
     policy,
+    failed: database.failed,
     drain: (abortAfter) => execution.drain(abortAfter),
     stop: async () => {
       for (const { waiting, connections } of lists) {
@@ -268,18 +278,14 @@ function statusOf({ draining, active, closure }: Execution, phases: Awaited<Retu
   return { draining, active, queued: phases.QUEUED ?? 0, ...(closure === undefined ? {} : { closed: closure.text }) };
 }
 
-/** An engine that is away is no reason: jobs wait for it. */
+/** An engine that is away, or does not say in time what it has, is no reason: jobs wait for it. */
 async function lacksFor(relaxed: Relaxations | undefined, preflight: DockerPreflight, signal: AbortSignal): Promise<string | undefined> {
-  if (relaxed?.runtime === undefined && relaxed?.network === undefined && relaxed?.gpus === undefined) return undefined;
-  const known = await preflight.ask(signal).catch((error: unknown) => {
-    if (isTemporary(error)) return undefined;
+  const within = AbortSignal.any([signal, AbortSignal.timeout(PREFLIGHT_WITHIN)]);
+  const known = await preflight.ask(within).catch((error: unknown) => {
+    if (isTemporary(error) || within.aborted) return undefined;
     throw error;
   });
-  return known === undefined ? undefined : relaxationRefusal(relaxed, known);
-}
-
-function engineLacks({ refusal }: DockerPreflight): Reason | undefined {
-  return refusal === undefined ? undefined : { code: 'policy.engine', path: '', text: refusal };
+  return known === undefined ? undefined : (preflightRefusal(known) ?? relaxationRefusal(relaxed, known));
 }
 
 function known(identity: Identity | undefined): { identify?: Identity['identify']; challenges?: Identity['challenges'] } {

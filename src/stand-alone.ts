@@ -27,13 +27,14 @@ const NO_USAGE = { cpu: async () => [], images: async () => [], kept: async () =
 export async function startStandAlone(config: Config, clock: Clock, logger: Logger): Promise<{ readonly address: string; stop(): Promise<void> }> {
   const { baseUrl, planner } = config;
   const fetch = new UntrustedFetch(clock);
-  const rights = config.identity?.anonymous ?? { ask: true, run: false };
+  const rights = config.identity?.anonymous ?? { ask: true, run: false, reasons: true };
   const quotas = new Quotas({ config: config.quotas, store: NO_JOBS, usage: NO_USAGE, clock, anonymous: rights });
   const identity = config.identity === undefined ? undefined : await createIdentity(config.identity, { fetch, clock, logger, baseUrl });
   const app = createApp({
     logger,
     clock,
     origin: new URL(baseUrl).origin,
+    hosts: config.listen.hosts,
     cors: config.cors,
     proxies: trustedProxies(config.listen.trustedProxies),
     hsts: config.listen.hsts,
@@ -42,6 +43,7 @@ export async function startStandAlone(config: Config, clock: Clock, logger: Logg
       plannerRoutes({
         baseUrl, clock, logger, config: planner, bodyLimit: BODY_LIMIT, moment: 1000, probe: httpProbe(fetch), askPeer: httpPeer(fetch),
         admitQuestion: (caller, address) => quotas.ask(caller, address),
+        tellsReasons: (caller) => caller.id !== null || rights.reasons,
       }),
       vosiRoutes({
         baseUrl, lists: [], others: [plannerCapability(baseUrl)], upSince: clock.now(), availability: () => ({ available: true, notes: [] }),

@@ -32,6 +32,7 @@ export class BenchSite {
       `listen: { port: ${String(port)} }
 log: error
 engine: { gateway: demo }
+wait: { each: 20000 }
 jobs: { slots: ${String(slots)}, defaultCores: 0.2, defaultMemory: 64M, lifetime: { default: 1d, max: 1d } }
 registries: [{ host: "${this.registry.host}", insecure: true, internal: true }]
 policy:

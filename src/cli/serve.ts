@@ -7,19 +7,30 @@ import { type Gateway, startGateway } from '../gateway.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { loadPolicyFile } from '../policy/policy-file.ts';
 
+/** What is under way when the store has failed has so long to be answered (milliseconds). */
+const LAST = 5_000;
+
 /**
  * `pratique serve`: runs until SIGTERM or SIGINT; SIGHUP, or a change of its file, puts a new policy in force; SIGUSR2 drains.
+ * Ends the process with 1 when its store can no longer be written.
  * Throws ConfigInvalid, PolicyInvalid, or an Error that says why the gateway could not start.
  */
 export async function serve(words: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const { values } = parseArgs({ args: [...words], options: { config: { type: 'string', short: 'c' } } });
   const config = await loadConfig(configFile(values.config, environment), environment);
   const logger = createLogger(config.log);
-  const gateway = await startGateway(config, new SystemClock(), logger);
+  const clock = new SystemClock();
+  const gateway = await startGateway(config, clock, logger);
   logger.info({ address: gateway.address, baseUrl: config.baseUrl, config: config.file ?? 'none', data: config.data }, 'Pratique serves');
   const unwatch = watchPolicy(config, gateway, logger);
-  await untilToldToStop(gateway, logger);
+  const failure = await Promise.race([untilToldToStop(gateway, logger), ...(gateway.failed === undefined ? [] : [gateway.failed.then((reason) => ({ reason }))])]);
   unwatch();
+  if (failure !== undefined) {
+    logger.error({ err: failure.reason }, 'the disk did not keep what the store has written: nothing can be written any more until the gateway has been started again, and it ends now; containers run on');
+    await Promise.race([gateway.stop().catch(() => undefined), clock.sleep(LAST)]);
+    // whatever still hangs on the disk
+    process.exit(1);
+  }
   logger.info({}, 'stopping; containers run on and are picked up at the next start');
   await gateway.stop();
   return 0;
@@ -42,7 +53,7 @@ function watchPolicy(config: Config, gateway: Gateway, logger: Logger): () => vo
   };
 }
 
-async function untilToldToStop(gateway: Gateway, logger: Logger): Promise<void> {
+async function untilToldToStop(gateway: Gateway, logger: Logger): Promise<undefined> {
   const drain = (): void => {
     logger.info({}, 'draining: no new jobs are taken or started');
     gateway.drain();
@@ -53,4 +64,5 @@ async function untilToldToStop(gateway: Gateway, logger: Logger): Promise<void> 
     process.once('SIGINT', resolve);
   });
   process.off('SIGUSR2', drain);
+  return undefined;
 }

@@ -40,6 +40,8 @@ const SANDBOX = {
 const GPU_REQUEST = { Driver: 'nvidia', Capabilities: [['gpu', 'compute', 'utility']] } as const;
 /** Variables by which a runtime for graphics processors hands them to whoever sets them. */
 const GPU_VARIABLES = ['NVIDIA_VISIBLE_DEVICES', 'CUDA_VERSION'];
+/** Variables by which it hands on more of the host than the processors that were granted: network adapters, channels to other hosts, how the processors are divided. */
+const GPU_EXTRAS = ['NVIDIA_MIG_CONFIG_DEVICES', 'NVIDIA_MIG_MONITOR_DEVICES', 'NVIDIA_IMEX_CHANNELS', 'NVIDIA_GDS', 'NVIDIA_MOFED', 'NVIDIA_GDRCOPY', 'NVIDIA_NVSWITCH'];
 
 const MOUNTS_OF_OURS = new Set(['/tmp', '/work', '/output']);
 /** Below these an image's volume would cover what the sandbox relies on, or reach into what is collected. */
@@ -117,9 +119,20 @@ function environmentOf(task: PinnedTask, network: JobNetwork | undefined): strin
   // after the image's: a proxy of where it was built would not be reached
   for (const [name, value] of Object.entries(network === undefined ? {} : proxyVariables(network))) variables.set(name, value);
   for (const [name, value] of Object.entries(task.env)) variables.set(name, value);
-  // where that runtime is the engine's default, the variable alone would give them
-  if (task.relaxed?.gpus === undefined && GPU_VARIABLES.some((name) => variables.has(name))) variables.set('NVIDIA_VISIBLE_DEVICES', 'void');
+  for (const [name, value] of Object.entries(gpuVariables(task.relaxed?.gpus, variables))) variables.set(name, value);
   return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+/** What is said of graphics processors in the place of what image and task say. */
+function gpuVariables(gpus: number | undefined, variables: ReadonlyMap<string, string>): Record<string, string> {
+  // where that runtime is the engine's default, the variable alone would give them
+  if (gpus === undefined) return GPU_VARIABLES.some((name) => variables.has(name)) ? { NVIDIA_VISIBLE_DEVICES: 'void' } : {};
+  return {
+    // the engine adds these two behind the others: two of one name have to say the same, for nobody knows which is read
+    NVIDIA_VISIBLE_DEVICES: Array.from({ length: gpus }, (_, i) => String(i)).join(','),
+    NVIDIA_DRIVER_CAPABILITIES: 'compute,utility',
+    ...Object.fromEntries(GPU_EXTRAS.filter((name) => variables.has(name)).map((name) => [name, ''])),
+  };
 }
 
 /** In both spellings, for programs heed one or the other. */

@@ -11,10 +11,10 @@ import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import { ContainerCreation } from './docker-creation.ts';
 import { describeEngine, engineTime } from './docker-description.ts';
-import { couldNotStart, DockerStatusError, EngineLate, gone, refusal, translated } from './docker-errors.ts';
+import { couldNotStart, DockerStatusError, EngineLate, gone, refusal, translated, withRoom } from './docker-errors.ts';
 import { parseContainer, runOf, type InspectedContainer } from './docker-inspect.ts';
 import { diskUse } from './docker-disk-use.ts';
-import { remembersCreation } from './docker-events.ts';
+import { removeUnstarted } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { JobNetworks } from './docker-job-network.ts';
 import { jobsOf } from './docker-jobs.ts';
@@ -105,7 +105,7 @@ export class DockerEngine implements ContainerEngine {
 
   async ensureImage(image: Image, onProgress: (progress: PullProgress) => void, signal: AbortSignal, login?: RegistryLogin): Promise<void> {
     await this.#refuseLacking(signal);
-    await translated('show the image', () => this.#images.ensure(image, onProgress, signal, login));
+    await withRoom(() => translated('show the image', () => this.#images.ensure(image, onProgress, signal, login)));
   }
 
   async imageSizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
@@ -122,7 +122,7 @@ export class DockerEngine implements ContainerEngine {
     const imageId = await translated('show the image', () => this.#images.verifiedId(task.image, signal));
     signal.throwIfAborted();
     // From here on no signal: what has begun on the engine goes on there, and must be known to be there.
-    await translated('create the container', () => this.#creation.create(jobId, task, names, imageId, options.secrets));
+    await withRoom(() => translated('create the container', () => this.#creation.create(jobId, task, names, imageId, options.secrets)));
   }
 
   async start(jobId: string, signal: AbortSignal, secrets: ReadonlyMap<string, string> = new Map(), options: ActOptions = {}): Promise<EngineRun> {
@@ -137,7 +137,7 @@ export class DockerEngine implements ContainerEngine {
   async mayStartAgain(jobId: string): Promise<boolean> {
     return translated('tell what it remembers', async () => {
       const made = await this.#container(namesOf(this.#gateway, jobId).container);
-      return made === undefined || runOf(jobId, made).state !== 'created' || remembersCreation(this.#calls, made.Id);
+      return made === undefined || runOf(jobId, made).state !== 'created' || removeUnstarted(this.#calls, made.Id);
     });
   }
 
@@ -286,10 +286,15 @@ export class DockerEngine implements ContainerEngine {
     if (!made) throw gone();
     const before = runOf(jobId, made);
     if (neverRan(before)) throw couldNotStart(`the engine could not start the container: ${before.exit?.error ?? ''}`);
+    if (before.state === 'exited' && secrets.size > 0) throw new EngineRefused('the program is over, and whether it had its secrets is not known', { temporary: true });
+    if (before.state === 'running' && secrets.size > 0) await this.#secrets.mustBeThere(names);
     if (before.state !== 'created') return before;
     if (made.HostConfig['NetworkMode'] !== 'none') await this.#networks.check(names);
-    await mayAct?.();
-    const start = (): Promise<void> => this.#startNow(container);
+    const start = async (): Promise<void> => {
+      await mayAct?.();
+      // by its id: under the name there may be another one by now, which is for somebody else to start
+      await this.#startNow(made.Id);
+    };
     await (secrets.size === 0 ? start() : this.#secrets.during(jobId, names, String(made.Config['User']), secrets, start));
     this.#tidyMeanwhile(jobId, names);
     return this.#run(jobId, container);

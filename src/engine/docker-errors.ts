@@ -79,6 +79,23 @@ export function isTrouble(words: string): boolean {
   return TROUBLE.test(words);
 }
 
+/** What the kernel says of a full disk, in the middle of whatever the engine says of it. */
+const FULL = /no space left/i;
+
+/** What failed for want of room on the engine's disk says nothing of the job: an outage of the engine, its words kept. Every other error as it is. */
+export function outageIfFull(error: unknown): unknown {
+  return error instanceof EngineRefused && FULL.test(error.message) ? engineUnavailable(error, error.message) : error;
+}
+
+/** Runs `work`, which needs room on the engine's disk. */
+export async function withRoom<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw outageIfFull(error);
+  }
+}
+
 /** Final, whatever the reason: whether the program ran is not always known, and it must not run twice. */
 export function couldNotStart(message: string, cause?: unknown): EngineRefused {
   return new EngineRefused(message, { temporary: isTrouble(message), cause });

@@ -4,6 +4,9 @@ import type { DockerCalls } from './docker-call.ts';
 import { engineTime } from './docker-description.ts';
 import { engineUnavailable } from './docker-errors.ts';
 
+const NOT_FOUND = 404;
+const CONFLICT = 409;
+
 const eventSchema = z.object({ Action: z.string(), Actor: z.object({ ID: z.string() }) });
 
 /**
@@ -12,30 +15,46 @@ const eventSchema = z.object({ Action: z.string(), Actor: z.object({ ID: z.strin
  * restarted, or so much has happened since that the making is no longer among the latest. Nothing else in its API tells since when it is up.
  * Throws EngineUnavailable.
  */
-export function remembersCreation(calls: DockerCalls, containerId: string): Promise<boolean> {
-  return remembers(calls, containerId, ['create']);
+export async function remembersCreation(calls: DockerCalls, containerId: string): Promise<boolean> {
+  return (await remembered(calls, containerId)).has('create');
 }
 
 /** The same where the name was changed before the start: that is later, and so longer remembered. */
-export function remembersNaming(calls: DockerCalls, containerId: string): Promise<boolean> {
-  return remembers(calls, containerId, ['create', 'rename']);
+export async function remembersNaming(calls: DockerCalls, containerId: string): Promise<boolean> {
+  const actions = await remembered(calls, containerId);
+  return actions.has('create') || actions.has('rename');
 }
 
-async function remembers(calls: DockerCalls, containerId: string, actions: readonly string[]): Promise<boolean> {
+/**
+ * Takes a container away of which the engine knows that it was never started, so that nobody can start it any more. False where it does
+ * not know that. One that is started, or removed by others, at this moment is left as it is. Throws EngineUnavailable, DockerStatusError.
+ */
+export async function removeUnstarted(calls: DockerCalls, containerId: string): Promise<boolean> {
+  const neverStarted = async (): Promise<boolean> => {
+    const actions = await remembered(calls, containerId);
+    return actions.has('create') && !actions.has('start');
+  };
+  if (!(await neverStarted())) return false;
+  // without force: the engine itself refuses to remove what runs
+  const { status } = await calls.ask('DELETE', `/containers/${containerId}`, { query: { v: true }, accept: [NOT_FOUND, CONFLICT] });
+  // it may have been started between the two, and over already
+  return status === NOT_FOUND || status === CONFLICT || neverStarted();
+}
+
+/** What the engine remembers to have done with the container. */
+async function remembered(calls: DockerCalls, containerId: string): Promise<ReadonlySet<string>> {
   const now = engineTime((await calls.ask('GET', '/info')).body);
   // without an end that has passed the engine would go on telling
-  const query = { since: 1, until: now / 1000, filters: { type: ['container'], container: [containerId], event: actions } };
+  const query = { since: 1, until: now / 1000, filters: { type: ['container'], container: [containerId], event: ['create', 'rename', 'start'] } };
   const said = await buffer(await calls.open('GET', '/events', { query })).catch((error: unknown) => {
     throw engineUnavailable(error);
   });
-  return said
+  const events = said
     .toString('utf8')
     .split('\n')
     .filter((line) => line !== '')
-    .some((line) => {
-      const event = eventSchema.safeParse(parsed(line));
-      return event.success && actions.includes(event.data.Action) && event.data.Actor.ID === containerId;
-    });
+    .map((line) => eventSchema.safeParse(parsed(line)));
+  return new Set(events.flatMap(({ data }) => (data?.Actor.ID === containerId ? [data.Action] : [])));
 }
 
 function parsed(line: string): unknown {

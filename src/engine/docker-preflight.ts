@@ -45,7 +45,7 @@ export interface Preflight extends EngineOffer {
   readonly warnings: readonly string[];
 }
 
-type Needs = Pick<EngineConfig, 'require' | 'runtime' | 'hostHasNoSwap'>;
+type Needs = Pick<EngineConfig, 'require' | 'runtime' | 'hostHasNoSwap' | 'withoutSeccomp'>;
 
 /** The oldest API that has everything in a container that is set here. */
 const API = [1, 40] as const;
@@ -58,7 +58,10 @@ export function preflightOf(info: unknown, version: unknown, needs: Needs, netwo
   const limit = (name: PreflightCheck['name'], has: boolean | null | undefined): PreflightCheck => always(name, has !== false, has === false ? 'the engine has none' : 'there is one');
   const runtimes = Object.keys(facts.Runtimes ?? {});
   const runtime = needs.runtime ?? facts.DefaultRuntime ?? 'the default';
+  const optionals = optional(facts);
   return {
+    rootApart: optionals.some(({ name, has }) => name === 'user-namespaces' && has),
+    runtime,
     checks: [
       always('engine', Os === 'linux' && isAtLeast(ApiVersion, API), `Docker ${Version} on ${Os}, API ${ApiVersion}`),
       limit('memory-limit', facts.MemoryLimit),
@@ -67,7 +70,8 @@ export function preflightOf(info: unknown, version: unknown, needs: Needs, netwo
       limit('cpu-limit', facts.CpuCfsQuota),
       always('docker-init', facts.InitBinary !== '', facts.InitBinary || 'not found'),
       always('runtime', needs.runtime === undefined || runtimes.includes(needs.runtime), `${runtime}; the engine has ${runtimes.join(', ')}`),
-      ...optional(facts).map((check) => ({ ...check, needed: needs.require.includes(check.name) })),
+      { ...seccompOf(facts), needed: !needs.withoutSeccomp },
+      ...optionals.map((check) => ({ ...check, needed: needs.require.includes(check.name) })),
     ].map((check) => ({ ...check, found: cleaned(check.found) })),
     warnings: facts.Warnings.map(cleaned),
     runtimes,
@@ -75,18 +79,26 @@ export function preflightOf(info: unknown, version: unknown, needs: Needs, netwo
   };
 }
 
+/** The filter of system calls is what stands between a job and most of the kernel. */
+function seccompOf(facts: z.output<typeof infoSchema>): { readonly name: Requirement; readonly has: boolean; readonly found: string } {
+  const seccomp = securityOption(facts, 'seccomp');
+  const profile = seccomp?.find((part) => part.startsWith('profile='))?.slice('profile='.length) ?? 'default';
+  return { name: 'seccomp', has: seccomp !== undefined && profile !== 'unconfined', found: seccomp === undefined ? 'none' : `profile ${profile}` };
+}
+
+/** The parts of `name=seccomp,profile=default`; undefined = the engine says nothing of it. */
+function securityOption(facts: z.output<typeof infoSchema>, name: string): readonly string[] | undefined {
+  return facts.SecurityOptions.map((option) => option.split(',')).find(([first]) => first === `name=${name}`);
+}
+
 /** What a sandbox is better with, and a site may insist on. */
 function optional(facts: z.output<typeof infoSchema>): readonly { readonly name: Requirement; readonly has: boolean; readonly found: string }[] {
-  const security = facts.SecurityOptions.map((option) => option.split(','));
-  const option = (name: string): readonly string[] | undefined => security.find(([first]) => first === `name=${name}`);
-  const seccomp = option('seccomp');
-  const profile = seccomp?.find((part) => part.startsWith('profile='))?.slice('profile='.length) ?? 'default';
+  const option = (name: string): readonly string[] | undefined => securityOption(facts, name);
   const separate = ['userns', 'rootless'].filter((name) => option(name) !== undefined);
   const control = ['apparmor', 'selinux'].filter((name) => option(name) !== undefined);
   const filesystem = facts.DriverStatus?.find(([name]) => name === 'Backing Filesystem')?.[1] ?? 'an unknown file system';
   const quota = ['btrfs', 'zfs'].includes(facts.Driver) || (facts.Driver === 'overlay2' && filesystem === 'xfs');
   return [
-    { name: 'seccomp', has: seccomp !== undefined && profile !== 'unconfined', found: seccomp === undefined ? 'none' : `profile ${profile}` },
     { name: 'mandatory-access-control', has: control.length > 0, found: control.join(', ') || 'neither AppArmor nor SELinux' },
     { name: 'user-namespaces', has: separate.length > 0, found: separate.join(', ') || 'root of a container is root of the host' },
     { name: 'cgroup-v2', has: facts.CgroupVersion === '2', found: `version ${facts.CgroupVersion ?? '1'}, driver ${facts.CgroupDriver ?? 'unknown'}` },
@@ -151,11 +163,6 @@ export class DockerPreflight {
   /** What the engine has, as far as somebody has asked. */
   get known(): Preflight | undefined {
     return this.#known?.preflight;
-  }
-
-  /** Why no job can run, as far as is known; undefined also while nobody has asked. */
-  get refusal(): string | undefined {
-    return this.#known === undefined ? undefined : preflightRefusal(this.#known.preflight);
   }
 
   close(): void {

@@ -9,7 +9,7 @@ import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import type { DockerEngineOptions } from './docker-engine.ts';
 import { diskUse } from './docker-disk-use.ts';
-import { EngineLate, mustStart } from './docker-errors.ts';
+import { EngineLate, mustStart, withRoom } from './docker-errors.ts';
 import { remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { isJobId } from './docker-names.ts';
@@ -66,12 +66,12 @@ export class DockerProjects implements ProjectEngine {
     const imageIds = await translatedCalls('show the images', () => this.#builder.verifiedImages(project, signal));
     signal.throwIfAborted();
     // From here on no signal: what has begun on the engine goes on there, and must be known to be there.
-    await translatedCalls('create the project', async () => {
+    await withRoom(() => translatedCalls('create the project', async () => {
       const { runs, lost } = await this.#runs.found(jobId, this.#names(jobId));
       if (lost && runs.some(({ run }) => run.state !== 'created')) return;
       // Where it fails, what is there stays: it may be good, and it may be a successor's by now.
       await this.#builder.build(jobId, project, imageIds, mayAct);
-    });
+    }));
   }
 
   async start(jobId: string, signal: AbortSignal, _secrets?: ReadonlyMap<string, string>, { mayAct = free }: ActOptions = {}): Promise<EngineRun> {
@@ -80,7 +80,7 @@ export class DockerProjects implements ProjectEngine {
       const before = await this.#mustBeThere(jobId);
       const { exit, ready } = projectState(before);
       if (exit !== undefined && before.every(({ run }) => run.startedAt === undefined)) throw new EngineRefused(`the engine could not start the project: ${exit.error ?? ''}`, { temporary: exit.temporary ?? false });
-      await mayAct();
+      if (exit === undefined && ready.length > 0) await mayAct();
       // their intent is in the store
       if (exit === undefined) await mustStart('start the project', () => allDone(ready.map((one) => this.#runs.starts.once(one, () => this.#startOne(one)))));
       return jobRun(jobId, await this.#mustBeThere(jobId));

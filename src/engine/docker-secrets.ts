@@ -87,10 +87,7 @@ export class SecretDelivery {
       await write(tar, secrets, user);
       await this.#untilThere(names);
       await start();
-      if (!(await this.#complete(names))) {
-        await this.#calls.ask('POST', `/containers/${names.container}/kill`, { accept: [NOT_FOUND, CONFLICT] });
-        throw new EngineRefused('the secrets of the job were lost while it was started', { temporary: true });
-      }
+      await this.mustBeThere(names);
       tar.finalize();
       await held;
     } finally {
@@ -98,6 +95,13 @@ export class SecretDelivery {
       body.destroy();
       await this.tidy(names).catch(() => undefined);
     }
+  }
+
+  /** Proves that a container that runs has its secrets, whoever has started it. Throws EngineRefused where it has not: it has been killed then. */
+  async mustBeThere(names: JobNames): Promise<void> {
+    if (await this.#complete(names)) return;
+    await this.#calls.ask('POST', `/containers/${names.container}/kill`, { accept: [NOT_FOUND, CONFLICT] });
+    throw new EngineRefused('the secrets of the job were lost while it was started', { temporary: true });
   }
 
   /** Removes what only brings the secrets; the volume belongs to the job's container. */

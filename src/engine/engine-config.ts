@@ -86,6 +86,10 @@ export const engineSchema = z
       .boolean()
       .default(false)
       .meta({ description: 'Says that the host has no swap, for engines that cannot limit it; without either, jobs are refused.' }),
+    withoutSeccomp: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Says that jobs may run with every system call of the kernel open to them, on an engine that filters none; without it, jobs are refused there.' }),
     networks: z
       .array(
         z.strictObject({
@@ -102,6 +106,7 @@ export const engineSchema = z
     answerWithin: z.int().min(1).max(3600).default(120).meta({ description: 'Seconds in which the engine must answer a call.' }),
   })
   .refine(({ portainer, host, certificates }) => portainer === undefined || (host === undefined && certificates === undefined), 'has portainer, or host and certificates, not both')
+  .refine(({ require, withoutSeccomp }) => !(withoutSeccomp && require.includes('seccomp')), 'has withoutSeccomp, or requires seccomp, not both')
   .meta({ description: 'The Docker Engine that runs the jobs, and the sandbox of every job.' });
 
 /** The parsed `engine` section: everything set, sizes in bytes, times in seconds. */

@@ -118,13 +118,16 @@ export interface Engine {
    * EngineRefused, each time again, where the engine cannot start it or there is none; that is final, for whether its program
    * ran is not always known then, and it must not run twice. The signal is heard before the call
    * only: what the engine has begun, it does. `secrets`: texts that become files in /run/secrets, by name, for a container that was
-   * created with a place for them; they are there before its program is.
+   * created with a place for them; they are there before its program is, and one that runs already must have them. `mayAct`: asked after
+   * all preparations, immediately before the engine is told to; where it rejects, nothing is started. What is started is the container
+   * that was there when the call began, and no other of its name.
    */
   start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>, options?: ActOptions): Promise<EngineRun>;
   /**
    * Whether it is safe to start, once more, a container that somebody has tried to start before. False when the engine believes
    * that it was never started, but does not show that it has been up ever since it was made: an engine that is killed in the middle of
-   * a start has forgotten it afterwards, and the program may have run. A busy engine may have forgotten the making alone.
+   * a start has forgotten it afterwards, and the program may have run. A busy engine may have forgotten the making alone. On yes a
+   * container that was never started is gone, so that a start of it that is still on its way finds nothing: it is to be created again.
    */
   mayStartAgain(jobId: string): Promise<boolean>;
   /**

@@ -12,6 +12,7 @@ import type { JobStore } from '../store/job-store.ts';
 import type { PulledImages } from '../store/pulled-images.ts';
 import type { ResultStore } from '../store/result-store.ts';
 import type { UsageStore } from '../store/usage-store.ts';
+import { imagesOf, type PinnedWork } from '../task/project.ts';
 import { ADMIT_ALL, type Admission } from './admission.ts';
 import type { Closure } from './closure.ts';
 import { DiskWatch } from './disk-watch.ts';
@@ -82,6 +83,7 @@ export class Execution {
   readonly #destruction: JobDestruction;
   readonly #pruning: ImagePruning;
   readonly #drain: JobDrain;
+  readonly #pulls: ImagePulls;
   readonly #closed: () => Closure | undefined;
 
   constructor(given: ExecutionParts) {
@@ -90,6 +92,7 @@ export class Execution {
     const store = watched(given.store, this.watch);
     const lease = new Lease({ store, clock: given.clock, holder: randomUUID(), length: given.lease * 1000 });
     const pulls = new ImagePulls({ engine: given.engine, images: given.images, clock: given.clock, atOnce: given.pulls.atOnce, timeout: given.pulls.timeout });
+    this.#pulls = pulls;
     const kinds = jobKinds(given.policy, given.secrets);
     const parts = { ...given, kinds, store, lease, watch: this.watch, slots: this.slots, pulls };
     this.startup = new StartupEstimate(parts);
@@ -149,6 +152,16 @@ export class Execution {
   /** Why no jobs are taken or started at present; undefined = they are. */
   get closure(): Closure | undefined {
     return this.#drain.closure ?? this.#closed();
+  }
+
+  /** Somebody has been told yes of this work: its images are kept for when he comes back with it. */
+  promised(work: PinnedWork): void {
+    for (const image of imagesOf(work)) this.#pulls.want(image);
+  }
+
+  /** Why no queued job is started at present, in words for their owners; undefined = they are, in turn. Told of all, and kept with none. */
+  get standstill(): string | undefined {
+    return this.closure?.text ?? this.#recovery.obstacle;
   }
 
   /** Lets go of every job; their containers run on and are picked up at the next start. */

@@ -54,8 +54,9 @@ export class ImagePruning {
   async #sweeping(): Promise<void> {
     const { clock, logger } = this.#parts;
     const { signal } = this.#shutdown;
-    for (;;) {
-      await clock.sleep(PAUSE, signal);
+    // what was said yes to before this process began is known to nobody: it is believed of everything for as long as of one
+    for (let pause = FRESH; ; pause = PAUSE) {
+      await clock.sleep(pause, signal);
       if (signal.aborted) return;
       await this.sweep(signal).catch((error: unknown) => {
         if (!signal.aborted) logger[isTemporary(error) ? 'info' : 'error']({ err: error }, 'unused images could not be removed; tried again later');

@@ -74,9 +74,14 @@ export class ImagePulls {
     }
   }
 
+  /** Somebody is told yes of it, and will come back. */
+  want(image: Image): void {
+    this.#wanted.set(pinnedName(image), this.#parts.clock.monotonic());
+  }
+
   /** Whether the engine has the judged image, of which somebody is told yes. Throws as `ensure`. */
   isPresent(image: Image): Promise<boolean> {
-    this.#wanted.set(pinnedName(image), this.#parts.clock.monotonic());
+    this.want(image);
     return this.#parts.engine.hasImage(image, new AbortController().signal);
   }
 

@@ -68,14 +68,14 @@ export class JobEnding {
     const known = code === undefined ? 'how it ended is not known' : `it had ended with exit code ${String(code)}, but what it wrote was not kept yet`;
     const error: JobError = { type: 'transient', message: `the container was lost: the engine no longer has it, and ${known}` };
     await this.#end(job, 'ERROR', { error, results: [], info: { ...job.info, ...(code === undefined ? {} : { exitCode: code }), ...(await this.#facts(job.id)) }, endTime: last?.finishedAt });
-    await this.#remove(job.id);
+    await this.#removeAll(job.id);
   }
 
   /** The job cannot be started or not be ended properly. */
   async fail(job: Job, error: JobError, decision?: Job['decision']): Promise<void> {
     const facts = job.phase === 'QUEUED' ? {} : { info: { ...job.info, ...(await this.#facts(job.id)) } };
-    await this.#end(job, 'ERROR', { error, ...facts, ...(job.phase === 'QUEUED' ? { results: [] } : {}), ...(decision === undefined ? {} : { decision }) });
-    await this.#remove(job.id);
+    await this.#end(job, 'ERROR', { error, ...facts, results: [], ...(decision === undefined ? {} : { decision }) });
+    await this.#removeAll(job.id);
   }
 
   /** Ends a job that runs because the site says so. */
@@ -104,6 +104,13 @@ export class JobEnding {
     if ((await store.changePhase(job.id, change, lease.holder)) !== undefined) return true;
     if (!(await lease.holds(job.id))) throw new LeaseLost(`the lease on job ${job.id} was lost before its end`);
     return false;
+  }
+
+  /** Also what was kept of it before the end was another: no record tells of that, and no budget counts it. */
+  async #removeAll(jobId: string): Promise<void> {
+    await this.#parts.lease.mustHold(jobId);
+    await this.#parts.results.deleteAll(jobId);
+    await this.#remove(jobId);
   }
 
   async #remove(jobId: string): Promise<void> {

@@ -10,6 +10,8 @@ import type { Usage } from '../task/usage.ts';
 export interface LiveFacts {
   /** 1 = the next to be started. */
   readonly queuePosition?: number;
+  /** Why nobody's turn comes at present. */
+  readonly waiting?: string;
   /** The job's own word on how far it is. */
   readonly progress?: string;
   /** What it has used so far. */
@@ -34,20 +36,24 @@ export class JobProgress {
   readonly #engine: Engine;
   readonly #usage: UsageStore;
   readonly #clock: Clock;
+  readonly #standstill: () => string | undefined;
   readonly #words = new LRUCache<string, Word>({ max: 10_000 });
 
-  constructor(parts: { readonly store: JobStore; readonly usage: UsageStore; readonly engine: Engine; readonly clock: Clock }) {
+  /** `standstill`: why no queued job is started at present, undefined while they are; absent = they always are. */
+  constructor(parts: { readonly store: JobStore; readonly usage: UsageStore; readonly engine: Engine; readonly clock: Clock; readonly standstill?: () => string | undefined }) {
     this.#store = parts.store;
     this.#usage = parts.usage;
     this.#engine = parts.engine;
     this.#clock = parts.clock;
+    this.#standstill = parts.standstill ?? (() => undefined);
   }
 
   /** How far the job is; empty where it neither waits nor runs, or nothing is known. */
   async of(job: Pick<Job, 'id' | 'phase' | 'startTime'>): Promise<LiveFacts> {
     if (job.phase === 'QUEUED') {
       const ahead = await this.#store.ahead(job.id).catch(() => undefined);
-      return ahead === undefined ? {} : { queuePosition: ahead + 1 };
+      const standstill = this.#standstill();
+      return { ...(ahead === undefined ? {} : { queuePosition: ahead + 1 }), ...(standstill === undefined ? {} : { waiting: `waiting: ${standstill}` }) };
     }
     if (job.phase !== 'EXECUTING') return {};
     const usage = await this.#usage.used(job.id).catch(() => undefined);

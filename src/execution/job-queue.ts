@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.ts';
 import type { Job } from '../job/job.ts';
 import type { Logger } from '../logger.ts';
@@ -51,6 +52,8 @@ export class JobQueue {
 
   constructor(parts: JobQueueParts) {
     this.#parts = parts;
+    // every job that runs listens to it
+    setMaxListeners(0, this.#shutdown.signal);
   }
 
   /** Takes part: resolves when the first heartbeat is stored; from then on jobs may be adopted, and started once `open`. */

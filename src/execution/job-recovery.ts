@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/engine.ts';
-import { isTemporary } from '../errors.ts';
+import { GatewayError, isTemporary } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { ResultStore } from '../store/result-store.ts';
@@ -8,6 +8,7 @@ import type { UsageStore } from '../store/usage-store.ts';
 import type { JobQueue } from './job-queue.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { Lease } from './lease.ts';
+import type { Slots } from './slots.ts';
 import { type EngineState, RECOVERY, type StoreState } from './recovery-table.ts';
 
 export interface JobRecoveryParts {
@@ -19,6 +20,7 @@ export interface JobRecoveryParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly lease: Lease;
+  readonly slots: Slots;
   readonly usage: UsageStore;
   /** Seconds for which it is known what a job has used, from its end. */
   readonly keepUsage: number;
@@ -48,6 +50,7 @@ export class JobRecovery {
   /** Jobs that are being stopped for good: that takes as long as their grace, and nobody shall wait for it. */
   readonly #finishing = new Map<string, Promise<void>>();
   #loop: Promise<void> = Promise.resolve();
+  #obstacle: string | undefined = 'the gateway has just started, and looks at what runs already';
 
   constructor(parts: JobRecoveryParts) {
     this.#parts = parts;
@@ -56,6 +59,11 @@ export class JobRecovery {
   /** Recovers now and then; opens the queue once what runs already is known. */
   start(): void {
     this.#loop = this.#recovering();
+  }
+
+  /** Why it is not known at present what runs, in words for owners of jobs; undefined = it is. */
+  get obstacle(): string | undefined {
+    return this.#obstacle;
   }
 
   async stop(): Promise<void> {
@@ -74,12 +82,14 @@ export class JobRecovery {
         if (!known) await ready();
         known = true;
         queue.open();
+        this.#obstacle = undefined;
         if (!reachable) logger.info({}, 'store and engine can be compared again');
         reachable = true;
         if (pass % SWEEP_EVERY === 0) await this.#sweep();
       } catch (error) {
         if (reachable) logger.warn({ err: error }, 'store and engine cannot be compared at present; jobs wait');
         reachable = false;
+        this.#obstacle = error instanceof GatewayError ? error.message : 'the container engine cannot tell at present what runs';
       }
       await clock.sleep(reachable ? INTERVAL : RETRY, this.#shutdown.signal);
     }
@@ -144,7 +154,7 @@ export class JobRecovery {
         await this.#lost(jobId);
         return;
       case 'finish':
-        this.#finish(jobId);
+        await this.#finish(jobId);
         return;
       case 'remove':
         await engine.remove(jobId);
@@ -165,11 +175,20 @@ export class JobRecovery {
     }
   }
 
-  #finish(jobId: string): void {
+  /** Resolves when that has begun, in the background: what still runs in its grace has its part of the offer, which is not given twice. */
+  async #finish(jobId: string): Promise<void> {
+    const { queue, slots, store } = this.#parts;
+    const job = await store.get(jobId);
+    if (this.#finishing.has(jobId) || queue.runs(jobId)) return;
+    if (job !== undefined) slots.take(job);
     const finished = this.#parts.runner
       .finish(jobId, this.#shutdown.signal)
       .catch((error: unknown) => this.#failed(jobId, error))
-      .finally(() => this.#finishing.delete(jobId));
+      .finally(() => {
+        this.#finishing.delete(jobId);
+        slots.release(jobId);
+        queue.wake();
+      });
     this.#finishing.set(jobId, finished);
   }
 

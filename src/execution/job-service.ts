@@ -155,7 +155,7 @@ export class JobService {
   }
 
   /**
-   * PHASE=RUN. The policy is asked again: refused now, the job ends in ERROR, so that the client sees why; not to be asked at
+   * PHASE=RUN, with the groups that the caller has now, which are the job's from then on. The policy is asked again: refused now, the job ends in ERROR, so that the client sees why; not to be asked at
    * present, the job is queued and judged when its turn comes. No effect on a job that is queued or runs already. Throws
    * BadParameter when a needed parameter is missing, WrongPhase when the job is over.
    */
@@ -172,7 +172,7 @@ export class JobService {
       return (await store.changePhase(id, { from: [job.phase], to: 'ERROR', set })) ?? this.run(id, caller);
     }
     const settled = await admission.admit(caller, { create: false, run: true, task: job.task });
-    const moved = await store.changePhase(id, { from: [job.phase], to: 'QUEUED' }).finally(settled);
+    const moved = await store.changePhase(id, { from: [job.phase], to: 'QUEUED', set: { groups: caller.groups } }).finally(settled);
     if (moved === undefined) return this.run(id, caller);
     queued();
     return moved;
@@ -236,7 +236,7 @@ export class JobService {
     throw wrongPhase('this change', await this.get(id, caller));
   }
 
-  async #parameterUpdate(job: Job, given: readonly GivenParameter[], caller: Caller): Promise<Partial<Pick<Job, 'parameters' | 'task' | 'decision'>>> {
+  async #parameterUpdate(job: Job, given: readonly GivenParameter[], caller: Caller): Promise<Partial<Pick<Job, 'groups' | 'parameters' | 'task' | 'decision'>>> {
     if (given.length === 0) return {};
     const replaced = new Set(given.map(({ name }) => name.toUpperCase()));
     const kept = job.parameters.filter(({ name }) => !replaced.has(name.toUpperCase()));
@@ -246,7 +246,7 @@ export class JobService {
     if (asked === undefined) return { parameters };
     this.#parts.admission.may(caller);
     const { task, decision } = accepted(await asked(caller, UNTIL_ANSWERED, 'create'));
-    return { parameters, task, decision };
+    return { groups: caller.groups, parameters, task, decision };
   }
 
   /** One result's bytes, `range` inclusive. Throws NotFound, Unavailable, EngineUnavailable. */

@@ -80,7 +80,7 @@ export class JobStart {
     const { signal } = guard;
     if (job.task === null) throw new Error('a job without a task was queued');
     const earlier = again ? await engine.inspect(job.id, signal) : undefined;
-    if (earlier?.startedAt !== undefined) return { run: earlier, task: job.task, decision: job.decision, info: {}, now: false };
+    if (earlier?.startedAt !== undefined) return this.#adopted(job, job.task, earlier, guard);
     if (slots.neverFits(job)) return { refused: { type: 'fatal', message: TOO_LARGE }, decision: job.decision };
     const verdict = await kinds[job.list].again(job)({ id: job.owner, groups: job.groups }, signal, 'run');
     if (!verdict.accepted) return { refused: refusal(verdict.reasons), decision: verdict.decision };
@@ -92,20 +92,37 @@ export class JobStart {
     await guard.mayAct();
     this.#mustBeOpen();
     const secrets = openSecrets(job, this.#parts.secrets);
-    const mayAct = (): Promise<void> => guard.mayAct();
-    await engine.create(job.id, task, signal, { secrets: secrets.size > 0, mayAct });
-    if (!(await this.#mayStart(job, guard))) return { refused: { type: 'transient', message: UNKNOWN }, decision };
-    const run = await engine.start(job.id, signal, secrets, { mayAct }).catch((error: unknown) => {
-      if (error instanceof EngineRefused) return error;
-      throw error;
-    });
-    if (run instanceof EngineRefused) return { refused: { type: run.temporary ? 'transient' : 'fatal', message: run.message }, decision };
+    const create = (): Promise<void> => engine.create(job.id, task, signal, { secrets: secrets.size > 0, mayAct: () => guard.mayAct() });
+    await create();
+    if ((await this.#askStart(job, guard)) === 'again') {
+      if (!(await engine.mayStartAgain(job.id))) return { refused: { type: 'transient', message: UNKNOWN }, decision };
+      await create();
+    }
+    const run = await this.#start(job, secrets, guard);
+    if ('refused' in run) return { ...run, decision };
     return { run, task, decision, info: tag === undefined ? {} : { tagMovedTo: tag }, now: true };
   }
 
-  /** The intent comes first. False when a start was asked for before, and nobody knows what became of it. */
-  async #mayStart(job: Job, guard: Guard): Promise<boolean> {
-    const { engine, lease, store } = this.#parts;
+  /** What an earlier try has started. Where the job has secrets, nobody has proved yet that its program has them. */
+  async #adopted(job: Job, task: PinnedWork, earlier: EngineRun, guard: Guard): Promise<StartedJob | RefusedJob> {
+    const { decision } = job;
+    const secrets = openSecrets(job, this.#parts.secrets);
+    const run = secrets.size === 0 ? earlier : await this.#start(job, secrets, guard);
+    return 'refused' in run ? { ...run, decision } : { run, task, decision, info: {}, now: false };
+  }
+
+  /** The engine's no is final. */
+  async #start(job: Job, secrets: ReadonlyMap<string, string>, guard: Guard): Promise<EngineRun | Pick<RefusedJob, 'refused'>> {
+    // asked once more when nothing but the start is left to do: whoever was frozen meanwhile has lost the job
+    return this.#parts.engine.start(job.id, guard.signal, secrets, { mayAct: () => guard.mayAct() }).catch((error: unknown) => {
+      if (!(error instanceof EngineRefused)) throw error;
+      return { refused: { type: error.temporary ? 'transient' : 'fatal', message: error.message } };
+    });
+  }
+
+  /** The intent comes first. `again`: a start was asked for before, and what became of it is for the engine to say. */
+  async #askStart(job: Job, guard: Guard): Promise<'first' | 'again'> {
+    const { lease, store } = this.#parts;
     await guard.mayAct();
     this.#mustBeOpen();
     const asked = await store.askStart(job.id, lease.holder);
@@ -113,7 +130,7 @@ export class JobStart {
       await guard.mayAct();
       throw new Error('a job that was QUEUED is not any more, and not over');
     }
-    return asked === 'first' || (await engine.mayStartAgain(job.id));
+    return asked;
   }
 
   /** Throws Unavailable while nothing is started: the job goes on waiting. */

@@ -9,6 +9,7 @@ import { findOrigin, trustedProxies, type TrustedProxies } from './client-addres
 import { type CorsOptions, crossOrigin } from './cross-origin.ts';
 import { errorsAndLog } from './error-handler.ts';
 import type { HttpContext } from './handler.ts';
+import { knownHost } from './known-host.ts';
 
 /** What the HTTP face is made of. */
 export interface AppParts {
@@ -18,6 +19,8 @@ export interface AppParts {
   readonly routers: readonly Router[];
   /** The public origin of the gateway, `https://host:port`: what browsers call it when they talk to it. */
   readonly origin: string;
+  /** Names beside that of `origin`, `localhost` and addresses by which the gateway is called. */
+  readonly hosts?: readonly string[];
   readonly cors?: CorsOptions;
   /** Who is believed where requests come from; absent = nobody. */
   readonly proxies?: TrustedProxies;
@@ -29,7 +32,7 @@ export interface AppParts {
 }
 
 /**
- * The Koa application: errors and log outermost, headers that every answer has, CORS, then the URL tables; what no table has
+ * The Koa application: errors and log outermost, headers that every answer has, its own name, CORS, then the URL tables; what no table has
  * is 404, a method that its path does not have 405. Checks come in the order route, caller, method, then the operation's own.
  */
 export function createApp(parts: AppParts): Koa {
@@ -42,6 +45,7 @@ export function createApp(parts: AppParts): Koa {
   app.use(findOrigin(parts.proxies ?? trustedProxies([]), parts.hsts ?? 0));
   app.use(challenge(parts.challenges ?? []));
   app.use(errorsAndLog(parts.logger, parts.clock));
+  app.use(knownHost(parts.origin, parts.hosts ?? []));
   app.use(crossOrigin(parts.cors ?? { origins: [] }, parts.origin));
   app.use(root.routes());
   app.use(refuseRest(parts.identify));

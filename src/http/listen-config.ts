@@ -35,6 +35,11 @@ export const listenSchema = z
   .strictObject({
     host: z.string().min(1).default('127.0.0.1'),
     port: z.int().min(0).max(65_535).default(8080),
+    hosts: z
+      .array(z.string().regex(/^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?$/, 'must be the name of a host, without a port'))
+      .max(1000)
+      .default([])
+      .meta({ description: 'Names in Host by which the gateway is called, beside that of baseUrl, localhost and every address; a request for any other is 421.' }),
     tls: tls.optional(),
     hsts: z.int().min(0).default(15_552_000).meta({ description: 'Seconds for which browsers that came by TLS shall use nothing else (Strict-Transport-Security); 0 = not said.' }),
     trustedProxies: z.array(proxy).max(1000).default([]).meta({ description: 'Proxies that are believed what X-Forwarded-For and X-Forwarded-Proto say; from anybody else they are ignored.' }),

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
-import { ANONYMOUS, type Caller } from '../caller.ts';
+import { ANONYMOUS, type Caller, holderName } from '../caller.ts';
 import { GatewayError } from '../errors.ts';
+import { addressOf } from './client-address.ts';
 import type { Middleware } from './handler.ts';
 
 /** Who sends this request. Throws Unauthenticated, with its challenges, for credentials that are not valid. */
@@ -21,6 +22,7 @@ export function identified(identify: Identify | undefined): Middleware {
 
 /** Makes `callerOf` know who asks. Throws Unauthenticated. */
 export async function setCaller(ctx: Context, identify: Identify | undefined): Promise<void> {
+  ctx.state.identify = identify;
   const { authorization } = ctx.req.headers;
   if (authorization !== undefined && NOBODY.test(authorization)) ctx.state.caller = ANONYMOUS;
   else if (identify !== undefined) ctx.state.caller = await identify(ctx);
@@ -34,4 +36,15 @@ export async function setCaller(ctx: Context, identify: Identify | undefined): P
 /** The caller that `identified` has found. */
 export function callerOf(ctx: Context): Caller {
   return ctx.state.caller as Caller;
+}
+
+/** Who the sender of this request is by now, for an answer that takes long. Throws Unauthenticated where its credential is good no more, and Unavailable. */
+export async function callerNow(ctx: Context): Promise<Caller> {
+  const { identify, caller } = ctx.state as { readonly identify: Identify | undefined; readonly caller: Caller };
+  return caller.until === undefined || identify === undefined ? caller : identify(ctx);
+}
+
+/** Who holds what this request takes of something that all share. */
+export function holderOf(ctx: Context): string {
+  return holderName(callerOf(ctx), addressOf(ctx));
 }

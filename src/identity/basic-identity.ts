@@ -20,6 +20,8 @@ const LONGEST = 72;
 /** How long a check's outcome counts, so that clients that poll do not cost a check each (milliseconds). */
 const GOOD_FOR = 5 * 60_000;
 const BAD_FOR = 10_000;
+/** For so long who holds a stream open is not looked up again (milliseconds): a line that was taken out of the file counts that much longer there. */
+const SEEN_FOR = 60_000;
 
 /** Callers by user and password (RFC 7617). */
 export class BasicIdentity {
@@ -44,7 +46,7 @@ export class BasicIdentity {
     const matches = await this.#matches(user, usable ? password : '', hash ?? nobody(cost));
     if (!matches || !usable || hash === undefined) throw new TokenRefused('the user or the password is wrong');
     const groups = (await this.#parts.groups?.read())?.get(user) ?? [];
-    return { id: user, groups };
+    return { id: user, groups, until: this.#parts.clock.now() + SEEN_FOR };
   }
 
   close(): Promise<void> {

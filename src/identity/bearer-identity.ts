@@ -5,7 +5,7 @@ import type { Clock, Instant } from '../clock.ts';
 import { groupsOf, idOf } from './claims.ts';
 import type { IssuerConfig } from './identity-config.ts';
 import { TokenRefused } from './token-refused.ts';
-import { claimedIssuer, type TokenVerifier } from './token-verifier.ts';
+import { claimedIssuer, SKEW, type TokenVerifier } from './token-verifier.ts';
 import type { Userinfo } from './userinfo.ts';
 
 /** One issuer, ready to be asked. */
@@ -33,6 +33,8 @@ interface Person {
   /** The claim that the configuration takes the id from. */
   readonly subject: unknown;
   readonly groups: readonly string[];
+  /** When userinfo has to be asked again. */
+  readonly until: Instant;
 }
 
 type Answer = { readonly person: Person; readonly until: Instant } | { readonly refused: TokenRefused; readonly until: Instant };
@@ -61,22 +63,23 @@ export class BearerIdentity {
     if (issuer === undefined) throw new TokenRefused('the token is of an issuer that is not known here');
     const { config } = issuer;
     const claims = await issuer.verifier.verify(token);
-    if (config.userinfo === 'never') return { id: idOf(claims, config), groups: groupsOf(claims, config) };
-    const person = await this.#ask(issuer, token, claims.exp);
+    const expires = ((claims.exp ?? 0) + SKEW) * 1000;
+    if (config.userinfo === 'never') return { id: idOf(claims, config), groups: groupsOf(claims, config), until: expires };
+    const person = await this.#ask(issuer, token, expires);
     // OpenID Connect Core §5.3.2, against an answer for somebody else
     if (person.sub !== claims.sub) throw new TokenRefused('the issuer speaks of somebody else than its token does');
-    return { id: idOf({ [config.subject]: person.subject, ...claims }, config), groups: [...new Set([...groupsOf(claims, config), ...person.groups])] };
+    return { id: idOf({ [config.subject]: person.subject, ...claims }, config), groups: [...new Set([...groupsOf(claims, config), ...person.groups])], until: Math.min(person.until, expires) };
   }
 
   async #identifyOpaque(token: string): Promise<Caller> {
     if (this.#opaque === undefined) throw new TokenRefused('the token is not valid');
     const { config } = this.#opaque;
-    const { subject, groups } = await this.#ask(this.#opaque, token, undefined);
-    return { id: idOf({ [config.subject]: subject }, config), groups };
+    const { subject, groups, until } = await this.#ask(this.#opaque, token, Infinity);
+    return { id: idOf({ [config.subject]: subject }, config), groups, until };
   }
 
   /** What userinfo says of a token, remembered for a while; asked once at a time for each token. */
-  async #ask(issuer: Issuer, token: string, expires: number | undefined): Promise<Person> {
+  async #ask(issuer: Issuer, token: string, expires: Instant): Promise<Person> {
     const key = createHash('sha256').update(issuer.config.name).update('\0').update(token).digest('base64');
     const known = this.#answers.get(key);
     if (known !== undefined && known.until > this.#clock.now()) {
@@ -88,11 +91,12 @@ export class BearerIdentity {
     return asking;
   }
 
-  async #askNow(issuer: Issuer, token: string, key: string, expires: number | undefined): Promise<Person> {
+  async #askNow(issuer: Issuer, token: string, key: string, expires: Instant): Promise<Person> {
     try {
       const claims = await issuer.userinfo.claims(token);
-      const person: Person = { sub: claims.sub, subject: claims[issuer.config.subject], groups: groupsOf(claims, issuer.config) };
-      this.#answers.set(key, { person, until: Math.min(this.#clock.now() + GOOD_FOR, expires === undefined ? Infinity : expires * 1000) });
+      const until = Math.min(this.#clock.now() + GOOD_FOR, expires);
+      const person: Person = { sub: claims.sub, subject: claims[issuer.config.subject], groups: groupsOf(claims, issuer.config), until };
+      this.#answers.set(key, { person, until });
       return person;
     } catch (error) {
       if (error instanceof TokenRefused) this.#answers.set(key, { refused: error, until: this.#clock.now() + UNKNOWN_FOR });

@@ -50,7 +50,8 @@ export async function createIdentity(config: IdentityConfig, parts: IdentityPart
     } catch (error) {
       if (!(error instanceof TokenRefused)) throw error;
       parts.logger.info({ reason: error.message, cause: error.cause instanceof Error ? error.cause.name : undefined }, 'credentials refused');
-      ctx.res.setHeader('WWW-Authenticate', [...challengesOf(config, parts.baseUrl, 'invalid_token')]);
+      // of an answer that has begun there is no more to say than its end
+      if (!ctx.res.headersSent) ctx.res.setHeader('WWW-Authenticate', [...challengesOf(config, parts.baseUrl, 'invalid_token')]);
       throw new GatewayError('Unauthenticated', error.message);
     }
   };

@@ -36,6 +36,9 @@ export function parsePasswords(text: string): Passwords {
       cost = Math.max(cost, rounds);
     }
   }
+  // how long a wrong password takes to be refused shows its hash's cost; who is not there has the highest
+  const costs = [...new Set([...hashes.values()].map((hash) => Number(HASH.exec(hash)?.[1])))].sort((a, b) => a - b);
+  if (costs.length > 1) problems.push(`passwords are hashed with different costs (${costs.join(', ')}): who guesses can tell by the time whose is cheaper, and that there is such a user; write all of them with ${String(cost)}`);
   return { hashes, cost: hashes.size === 0 ? NO_PASSWORDS.cost : cost, problems };
 }
 

@@ -5,8 +5,8 @@ import type { IssuerConfig } from './identity-config.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 import { TokenRefused } from './token-refused.ts';
 
-/** How far the clocks of an issuer and of this machine may be apart (seconds). */
-const SKEW = 30;
+/** How far the clocks of an issuer and of this machine may be apart (seconds): for so long a token counts after it has expired. */
+export const SKEW = 30;
 
 /** Types that an access token's header may give itself (RFC 9068 §2.1, RFC 7519 §5.1); other kinds of JWT are for other purposes (RFC 8725 §3.11). */
 const TYPES: ReadonlySet<string> = new Set(['', 'jwt', 'at+jwt']);

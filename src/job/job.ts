@@ -66,7 +66,7 @@ export interface Job {
   /** Goes up with every change; a rendered document is good for one revision. */
   readonly revision: number;
   readonly owner: string | null;
-  /** The owner's groups when the job was created: what the policy is asked with when the job's turn comes. */
+  /** The owner's groups when the job was last judged at the owner's word (creation, change of parameters, RUN): what policy and quotas are asked with when the job's turn comes. */
   readonly groups: readonly string[];
   /** Groups whose members may read the job and its results; absent = nobody else. */
   readonly sharedWith?: readonly string[];
@@ -98,12 +98,12 @@ export interface PhaseChange {
   readonly from: readonly Phase[];
   readonly to: Phase;
   /** Fields that change with the phase, in the same write. */
-  readonly set?: Partial<Pick<Job, 'startTime' | 'endTime' | 'quote' | 'destruction' | 'results' | 'error' | 'info' | 'task' | 'decision'>>;
+  readonly set?: Partial<Pick<Job, 'groups' | 'startTime' | 'endTime' | 'quote' | 'destruction' | 'results' | 'error' | 'info' | 'task' | 'decision'>>;
 }
 
 /** A change that leaves the phase as it is. */
 export type JobUpdate = Partial<
-  Pick<Job, 'runId' | 'quote' | 'executionDuration' | 'destruction' | 'parameters' | 'task' | 'decision' | 'results' | 'info' | 'sharedWith'>
+  Pick<Job, 'groups' | 'runId' | 'quote' | 'executionDuration' | 'destruction' | 'parameters' | 'task' | 'decision' | 'results' | 'info' | 'sharedWith'>
 >;
 
 /** Which jobs a list shows. */

@@ -12,6 +12,7 @@ import { answerDocument, missingTasktypeDocument, type Document, type Words } fr
 import { formatOf, renderDocument } from './document-render.ts';
 import { viaOf } from './forwarding.ts';
 import type { Planner } from './planner.ts';
+import { untold } from './untold-answer.ts';
 
 export interface AcceptsParts {
   readonly planner: Planner;
@@ -21,6 +22,8 @@ export interface AcceptsParts {
   readonly bodyLimit: number;
   /** Throws where this caller may not ask, or not as much; `address`: where the question comes from. Absent = everybody may. */
   readonly admitQuestion?: (caller: Caller, address: string) => void;
+  /** Whether this caller is told why an answer is no, and by which rule it is yes. Absent = everybody is. */
+  readonly tellsReasons?: (caller: Caller) => boolean;
   /** Absent = every question is judged anew. */
   readonly answers?: AnswerCache;
   /** Why nobody's jobs are taken at present; what was answered before counts no more then. */
@@ -31,7 +34,7 @@ export interface AcceptsParts {
  * Answers a question: 200 for whatever was judged, yes or no; 400 for what is malformed or has no task type; 503 when neither yes
  * nor no would be true (execution-planner.md 1.5). Nothing is created, stored or pulled (note §1: stateless).
  */
-export function accepts({ planner, url, bodyLimit, admitQuestion, answers, closed }: AcceptsParts): Handler {
+export function accepts({ planner, url, bodyLimit, admitQuestion, answers, closed, tellsReasons }: AcceptsParts): Handler {
   return async function answerQuestion(ctx) {
     const caller = callerOf(ctx);
     admitQuestion?.(caller, addressOf(ctx));
@@ -47,7 +50,8 @@ export function accepts({ planner, url, bodyLimit, admitQuestion, answers, close
       send(ctx, 400, missingTasktypeDocument(planner.platforms, url));
       return;
     }
-    const answer = await whileConnected(ctx.res, (signal) => planner.answer(question, caller, signal));
+    const answering = whileConnected(ctx.res, (signal) => planner.answer(question, caller, signal));
+    const answer = await (tellsReasons?.(caller) === false ? untold(answering) : answering);
     const sent = rendered(ctx, answerDocument(answer, wordsOf(ctx)));
     if (answer.word === 'NO' && answer.retryAfter !== undefined) ctx.res.setHeader('Retry-After', String(answer.retryAfter));
     else answers?.put(ctx, caller, sent);

@@ -33,6 +33,8 @@ export interface ComposePlatformParts {
   readonly closed?: () => Closure | undefined;
   /** What a quota says to one more job of this caller, of this work where it is known; undefined = nothing. Absent = there are none. */
   readonly excess?: (caller: Caller, work: PinnedWork | null) => Promise<Excess | undefined>;
+  /** Told of every work that is answered YES: who asked will come back with it. Absent = nobody cares. */
+  readonly promised?: (work: PinnedWork) => void;
   /** Absent = a question that names its file by URL is answered NO. */
   readonly fetchFile?: ComposeFetch;
 }
@@ -81,7 +83,7 @@ export class ComposePlatform implements Platform {
     if (task !== undefined && 'httpcode' in task) return { word: 'NO', reasons: [task], ...common };
     const servicetype = tasktype.slice(0, -TASK.length) + SERVICE;
     if (task === undefined) {
-      const reasons = policy.general(caller).map((reason) => shownReason({ ...reason, line: 0 }));
+      const reasons = (await policy.general(caller, signal)).map((reason) => shownReason({ ...reason, line: 0 }));
       if (reasons.length > 0) return { word: 'NO', reasons, ...common };
       const excess = await this.#parts.excess?.(caller, null);
       return excess === undefined ? { word: 'YES', interfaces: [this.#offer(servicetype, undefined, undefined, asked.ranges)], ...common } : { ...excessAnswer(excess), ...common };
@@ -95,13 +97,14 @@ export class ComposePlatform implements Platform {
     if (lacking.length > 0) return { word: 'NO', reasons: lacking.map(inFile), resources: offered, decision, ...common, warnings };
     const excess = await this.#parts.excess?.(caller, verdict.project);
     if (excess !== undefined) return { ...excessAnswer(excess), decision, ...common, warnings };
+    this.#parts.promised?.(verdict.project);
     return { word: 'YES', interfaces: [this.#offer(servicetype, task, verdict.project.resources, asked.ranges)], decision, ...common, warnings };
   }
 
   /** The same task with the file that is to be had there, or why it is not. Nothing is fetched for who could not have it judged. */
   async #fetched(task: ComposeTask, url: string, caller: Caller, signal: AbortSignal): Promise<ComposeTask | NoReason> {
     const { fetchFile, policy } = this.#parts;
-    const [stranger] = policy.general(caller);
+    const [stranger] = await policy.general(caller, signal);
     if (stranger !== undefined) return shownReason({ ...stranger, line: 0 });
     if (fetchFile === undefined) return BY_URL;
     try {

@@ -82,13 +82,13 @@ export class ContainerPlatform implements Platform {
     const servicetype = tasktype.slice(0, -TASK.length) + SERVICE;
     const answer = members.hasImage
       ? await this.#decideImage(servicetype, members, { asked, site }, caller, signal)
-      : await this.#decideAny(servicetype, { asked, site }, caller);
+      : await this.#decideAny(servicetype, { asked, site }, caller, signal);
     return { ...answer, ...common, warnings: [...common.warnings, ...answer.warnings] };
   }
 
   /** "Can I run a container here?" */
-  async #decideAny(servicetype: string, context: Context, caller: Caller): Promise<Answer> {
-    const reasons = this.#parts.policy.general(caller);
+  async #decideAny(servicetype: string, context: Context, caller: Caller, signal: AbortSignal): Promise<Answer> {
+    const reasons = await this.#parts.policy.general(caller, signal);
     if (reasons.length > 0) return { word: 'NO', reasons: reasons.map(shownReason), warnings: [] };
     const excess = await this.#parts.excess?.(caller, null);
     if (excess !== undefined) return excessAnswer(excess);

@@ -38,11 +38,13 @@ export interface PlannerRouteParts {
   /** Absolute URL of the list of container jobs; absent = this planner runs nothing itself and speaks for others only. */
   readonly jobList?: string;
   /** Who judges compose files, and the absolute URL of the list of their jobs; absent = this planner runs none. */
-  readonly compose?: { readonly policy: ProjectPolicy; readonly jobList: string; /** Absent = no file is taken by its URL. */ readonly fetchFile?: ComposeFetch };
+  readonly compose?: { readonly policy: ProjectPolicy; readonly jobList: string; /** Absent = no file is taken by its URL. */ readonly fetchFile?: ComposeFetch; readonly promised?: (work: PinnedWork) => void };
   /** What the site gives one job; absent, or undefined as long as it is not known = only the policy decides. */
   readonly site?: () => SiteResources | undefined;
   /** Why this caller may have no jobs at all, as at their creation; absent = only the policy decides. */
   readonly refuseCaller?: (caller: Caller) => Reason | undefined;
+  /** Whether this caller is told why an answer is no, and by which rule it is yes; absent = everybody is. */
+  readonly tellsReasons?: AcceptsParts['tellsReasons'];
   /** Why nobody's jobs are taken at present; undefined = they are. Absent = always. */
   readonly closed?: () => Closure | undefined;
   /** What a quota says to one more job of this caller, of this work where it is known; undefined = nothing. Absent = there are none. */
@@ -66,7 +68,7 @@ export function plannerRoutes(parts: PlannerRouteParts): Router {
   const running = new Planner(platforms(parts), mark);
   const planner = SoftwarePlatform.canRun(running) ? new Planner([...running.platforms, new SoftwarePlatform(running, url)], mark) : running;
   const answers = new AnswerCache(parts.clock, parts.moment ?? 0);
-  const handlers: AcceptsParts = { planner, url, bodyLimit: parts.bodyLimit, answers, ...(parts.closed === undefined ? {} : { closed: parts.closed }), ...(parts.admitQuestion === undefined ? {} : { admitQuestion: parts.admitQuestion }) };
+  const handlers: AcceptsParts = { planner, url, bodyLimit: parts.bodyLimit, answers, ...(parts.closed === undefined ? {} : { closed: parts.closed }), ...(parts.admitQuestion === undefined ? {} : { admitQuestion: parts.admitQuestion }), ...(parts.tellsReasons === undefined ? {} : { tellsReasons: parts.tellsReasons }) };
   const router = new Router({ sensitive: true });
   router.get('/accepts', accepts(handlers));
   router.post('/accepts', accepts(handlers));
@@ -86,6 +88,6 @@ function platforms(parts: PlannerRouteParts): readonly Platform[] {
     jobList === undefined || policy === undefined
       ? []
       : [new ContainerPlatform({ policy, jobListUrl: jobList, ...common, ...(estimateStartup === undefined ? {} : { estimateStartup }), ...(compose === undefined ? {} : { wrap: { policy: compose.policy, jobListUrl: compose.jobList } }) })];
-  const composed = compose === undefined ? [] : [new ComposePlatform({ policy: compose.policy, jobListUrl: compose.jobList, ...common, ...(compose.fetchFile === undefined ? {} : { fetchFile: compose.fetchFile }) })];
+  const composed = compose === undefined ? [] : [new ComposePlatform({ policy: compose.policy, jobListUrl: compose.jobList, ...common, ...(compose.fetchFile === undefined ? {} : { fetchFile: compose.fetchFile }), ...(compose.promised === undefined ? {} : { promised: compose.promised }) })];
   return [...own, ...composed, ...parts.config.services.map((service) => new ExternalPlatform(service, { clock, ...(probe === undefined ? {} : { probe }) })), ...peers];
 }

@@ -3,7 +3,7 @@ import type { Caller } from '../caller.ts';
 import type { EarlierDecision } from '../task/decision.ts';
 import type { Task } from '../task/task.ts';
 import type { Decisions, Door, Policy, ProjectPolicy, ProjectQuestion } from './policy.ts';
-import type { ProjectVerdict, Reason, Verdict } from './verdict.ts';
+import type { ProjectVerdict, Verdict } from './verdict.ts';
 
 /** Answers that are remembered: hours of a busy portal. */
 const REMEMBERED = 10_000;
@@ -34,8 +34,8 @@ export class DecisionMemory implements Policy, ProjectPolicy, Decisions {
     return this.#judge.evaluateProject(question, caller, signal, door);
   }
 
-  general(caller: Caller): readonly Reason[] {
-    return this.#judge.general(caller);
+  general(caller: Caller, signal: AbortSignal): ReturnType<Policy['general']> {
+    return this.#judge.general(caller, signal);
   }
 
   earlier(id: string, caller: Caller): EarlierDecision {

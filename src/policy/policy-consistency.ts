@@ -26,7 +26,7 @@ const outline = z
             images: texts,
             base: texts.optional().catch(undefined),
             config: z.looseObject({}).optional().catch(undefined),
-            run: z.looseObject({ user: z.string().optional().catch(undefined), capabilities: z.unknown().optional() }).optional().catch(undefined),
+            run: z.looseObject({ user: z.string().optional().catch(undefined), capabilities: z.unknown().optional(), hostRoot: z.unknown().optional() }).optional().catch(undefined),
             signature: z.looseObject({ mode: z.unknown().optional(), keys: texts.optional().catch(undefined), identities: texts.optional().catch(undefined) }).optional().catch(undefined),
           })
           .catch({ images: [] }),
@@ -174,8 +174,10 @@ function restrictionProblems(rule: RuleOutline, path: string): PolicyProblem[] {
   return [];
 }
 
-/** Without new privileges nobody but root has any use of a capability. */
+/** Without new privileges nobody but root has any use of a capability, or is root of anything. */
 function capabilityProblems({ run }: RuleOutline, path: string): PolicyProblem[] {
-  if (run?.capabilities === undefined || /^0+:/.test(run.user ?? '')) return [];
-  return [{ path: `${path}.run.capabilities`, message: 'do nothing for who is not root: give run.user with uid 0 too, or leave them out' }];
+  if (/^0+:/.test(run?.user ?? '')) return [];
+  return (['capabilities', 'hostRoot'] as const).filter((name) => run?.[name] !== undefined).map((name) => ({
+    path: `${path}.run.${name}`, message: 'does nothing for who is not root: give run.user with uid 0 too, or leave it out',
+  }));
 }

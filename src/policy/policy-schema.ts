@@ -138,6 +138,10 @@ const rule = z
           .regex(/^(?:image|\d{1,9}:\d{1,9})$/, 'must be uid:gid in digits, or "image"')
           .optional()
           .meta({ description: 'uid:gid, or "image" for its own (numeric, not root); absent = the site\'s.' }),
+        hostRoot: z
+          .literal(true)
+          .optional()
+          .meta({ description: "With run.user of uid 0: says that root of a container may be root of the engine's host, where it has neither user namespaces nor a sandboxing runtime. Absent = refused there." }),
         endpoints: z.literal(true).optional().meta({ description: 'Tasks may name ports (PORT) that their owner reaches while they run, by way of the gateway. Absent = none.' }),
         writableRoot: z.literal(true).optional().meta({ description: "The root file system can be written; what is written counts as the job's disk." }),
         capabilities: z.array(z.enum(CAPABILITIES)).min(1).max(CAPABILITIES.length).optional().meta({ description: 'For containers that run as root (run.user with uid 0).' }),

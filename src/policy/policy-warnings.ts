@@ -28,7 +28,7 @@ function ruleWarnings(rule: Rule): string[] {
     const open = PUBLIC_REGISTRIES.filter((domain) => rule.images.some((pattern) => pattern.matches(anybodys(domain))));
     if (open.length > 0) warnings.push(`rule ${name} accepts every image of ${open.join(', ')}, where anybody can publish`);
   }
-  if (rule.user !== undefined && /^0+:/.test(rule.user)) warnings.push(`rule ${name} runs containers as root (run.user)`);
+  if (rule.user !== undefined && /^0+:/.test(rule.user)) warnings.push(`rule ${name} runs containers as root (run.user)${rule.relaxed?.root === 'host' ? ', even where that is root of the host (run.hostRoot)' : ''}`);
   if (rule.user !== undefined && /^0*[1-9]\d*:0+$/.test(rule.user)) warnings.push(`rule ${name} runs containers in root's group (run.user)`);
   const { capabilities, gpus, network, writableRoot } = rule.relaxed ?? {};
   if (capabilities !== undefined) warnings.push(`rule ${name} gives containers capabilities: ${capabilities.join(', ')} (run.capabilities)`);

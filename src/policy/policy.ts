@@ -16,8 +16,8 @@ export interface Policy {
    * (the platform is not known) or Unavailable when it cannot judge, so that a verdict is always a judgement.
    */
   evaluate(task: Task, caller: Caller, signal: AbortSignal, door?: Door): Promise<Verdict>;
-  /** Whether any container at all could be accepted from this caller; empty = yes. Asks nobody. */
-  general(caller: Caller): readonly Reason[];
+  /** Whether any container at all could be accepted from this caller; empty = yes. Asks no registry. */
+  general(caller: Caller, signal: AbortSignal): readonly Reason[] | Promise<readonly Reason[]>;
 }
 
 /** What a judge has said before. */
@@ -48,5 +48,5 @@ export interface ProjectPolicy {
    */
   evaluateProject(question: ProjectQuestion, caller: Caller, signal: AbortSignal, door?: Door): Promise<ProjectVerdict>;
   /** As Policy.general. */
-  general(caller: Caller): readonly Reason[];
+  general(caller: Caller, signal: AbortSignal): readonly Reason[] | Promise<readonly Reason[]>;
 }

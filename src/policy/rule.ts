@@ -142,10 +142,11 @@ function compileRule(rule: RuleDocument, bases: ReadonlyMap<string, ApprovedBase
   };
 }
 
-function compileRelaxations({ writableRoot, capabilities, network, runtime, gpus }: NonNullable<RuleDocument['run']>): Pick<Rule, 'relaxed'> {
+function compileRelaxations({ user, hostRoot, writableRoot, capabilities, network, runtime, gpus }: NonNullable<RuleDocument['run']>): Pick<Rule, 'relaxed'> {
   const relaxed: Relaxations = {
     ...(writableRoot === undefined ? {} : { writableRoot }),
     ...(capabilities === undefined ? {} : { capabilities: [...new Set(capabilities)].sort() }),
+    ...(user !== undefined && /^0+:/.test(user) ? { root: hostRoot === true ? 'host' : 'apart' } : {}),
     ...(network === undefined ? {} : { network }),
     ...(runtime === undefined ? {} : { runtime }),
     ...(gpus === undefined ? {} : { gpus }),

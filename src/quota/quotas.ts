@@ -1,5 +1,4 @@
-import ipaddr from 'ipaddr.js';
-import type { Caller } from '../caller.ts';
+import { type Caller, holderName } from '../caller.ts';
 import type { Clock } from '../clock.ts';
 import { GatewayError } from '../errors.ts';
 import type { Admission, Excess, Wish } from '../execution/admission.ts';
@@ -48,7 +47,7 @@ export class Quotas implements Admission {
   /** One question to /accepts. `address`: where it comes from, for who has no other name. Throws Unauthenticated, TooManyRequests. */
   ask(caller: Caller, address: string): void {
     if (caller.id === null && !this.#parts.anonymous.ask) throw new GatewayError('Unauthenticated', 'sign in to ask this site');
-    this.#count(caller, `anonymous at ${networkOf(address)}`);
+    this.#count(caller, holderName(caller, address));
   }
 
   /** Why a caller may have no jobs at all, for who asks and not yet wants one; undefined = may. */
@@ -136,13 +135,6 @@ export class Quotas implements Admission {
       if (wait > 0) throw refused(tooMany('questions', `${who} asked more than ${String(limits.questions)} questions within a minute, which is the most`, wait));
     }
   }
-}
-
-/** An address as one client can be told from another by it: whoever has an IPv6 address has 2^64 of them. */
-function networkOf(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
-  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : parsed.toString();
 }
 
 /** What no waiting helps: the job is larger than everything that its owner may have at once. */

@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { pack, type Pack } from 'tar-stream';
+import { SystemClock } from '../clock.ts';
 import { ENTRY, FILES, RESULTS, SUMS } from './backup-content.ts';
 import { snapshotStore } from './sqlite-snapshot.ts';
+
+const WORK = '.pratique-backup-';
+
+/** A backup that has written nothing for so long (milliseconds) is no longer under way. */
+const ABANDONED = 3_600_000;
 
 /**
  * Writes the data folder's state to one tar archive (mode 0600: the link key is in it), while the gateway may run. The store comes first,
@@ -14,7 +20,8 @@ import { snapshotStore } from './sqlite-snapshot.ts';
  */
 export async function backup(data: string, file: string, options: { readonly results: boolean }): Promise<number> {
   const target = resolve(file);
-  const work = await mkdtemp(join(dirname(target), '.pratique-backup-'));
+  await tidy(dirname(target));
+  const work = await mkdtemp(join(dirname(target), WORK));
   try {
     const snapshot = join(work, 'jobs.db');
     snapshotStore(join(data, 'jobs.db'), snapshot);
@@ -35,6 +42,17 @@ export async function backup(data: string, file: string, options: { readonly res
     return results;
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Removes what backups have left that were killed: one that is under way writes all the time. */
+async function tidy(folder: string): Promise<void> {
+  const now = new SystemClock().now();
+  for (const name of (await names(folder)).filter((each) => each.startsWith(WORK))) {
+    const work = join(folder, name);
+    const files = (await names(work)).map((each) => join(work, each));
+    const times = await Promise.all([work, ...files].map((each) => stat(each).then(({ mtimeMs }) => mtimeMs, () => 0)));
+    if (now - Math.max(...times) > ABANDONED) await rm(work, { recursive: true, force: true });
   }
 }
 

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { extract } from 'tar-stream';
 import { ENTRY, FILES, RESULTS, SUMS } from './backup-content.ts';
+import { BEFORE_RESTORE, RESTORING } from './interrupted-restore.ts';
 import { settleRestored } from './settle-restored.ts';
 import { checkStore, isStoreOpen } from './sqlite-snapshot.ts';
 
@@ -25,20 +26,21 @@ export interface Restored {
  */
 export async function restore(data: string, file: string, options: { readonly replace: boolean; readonly keepQueue: boolean }): Promise<Restored> {
   await mkdir(data, { recursive: true, mode: 0o700 });
-  const refuse = async (): Promise<boolean> => {
+  const refuse = async (): Promise<void> => {
     const there = (await readdir(data)).includes('jobs.db');
     if (there && isStoreOpen(join(data, 'jobs.db'))) throw new Error(`the store ${join(data, 'jobs.db')} is in use: stop the gateway first`);
     if (there && !options.replace) throw new Error(`there is a store already: ${join(data, 'jobs.db')}; --replace moves it aside`);
-    return there;
   };
   await refuse();
-  const work = await mkdtemp(join(data, '.restore-'));
+  const work = await mkdtemp(join(data, RESTORING));
   try {
     await unpack(file, work);
     checkStore(join(work, 'jobs.db'));
     const ended = await settleRestored(join(work, 'jobs.db'), options.keepQueue);
-    const aside = (await refuse()) ? await mkdtemp(join(data, 'before-restore-')) : undefined;
+    await refuse();
     const old = (await readdir(data)).filter((name) => [...FILES, RESULTS].some((each) => name === each) || /^jobs\.db-(?:wal|shm|journal)$/.test(name));
+    // also where no store is: an earlier restore was interrupted, and what it has put here is not this one's
+    const aside = old.length > 0 ? await mkdtemp(join(data, BEFORE_RESTORE)) : undefined;
     // the store is the first to go and the last to come: whatever ends this, no store is there with the results of another
     const first = (names: readonly string[]): string[] => names.toSorted((a, b) => Number(b === 'jobs.db') - Number(a === 'jobs.db'));
     if (aside !== undefined) for (const name of first(old)) await rename(join(data, name), join(aside, name));

@@ -28,14 +28,20 @@ const WAL_KEPT = 64 * 2 ** 20;
  */
 export class SqliteDatabase {
   readonly connection: Database;
+  /** Resolves with the reason when a sync has failed: this process can write nothing any more, and the next one can. */
+  readonly failed: Promise<unknown>;
+  #fail: (reason: unknown) => void = () => undefined;
+  readonly #sync: (file: number) => Promise<void>;
   readonly #wal: number;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #writes: Write[] = [];
   #broken: unknown;
 
-  /** Opens or makes the file, checks it and brings its schema up to date. Throws when it is damaged or of a later version. */
-  constructor(file: string) {
+  /** Opens or makes the file, checks it and brings its schema up to date. Throws when it is damaged or of a later version. `syncFile`: fdatasync. */
+  constructor(file: string, syncFile = sync) {
+    this.#sync = syncFile;
+    this.failed = new Promise((resolve) => (this.#fail = resolve));
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     this.connection = new Sqlite(file, { timeout: 5000 });
     checked(file, () => this.connection.pragma('journal_mode = WAL'));
@@ -75,9 +81,10 @@ export class SqliteDatabase {
   durable(): Promise<void> {
     if (this.#broken !== undefined) return Promise.reject(unavailable(this.#broken));
     if (this.#running === undefined) {
-      this.#running = sync(this.#wal)
+      this.#running = this.#sync(this.#wal)
         .catch((error: unknown) => {
           this.#broken = error;
+          this.#fail(error);
           throw unavailable(error);
         })
         .finally(() => {

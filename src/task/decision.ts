@@ -10,6 +10,8 @@ export interface Decision {
   readonly policy: Digest;
   /** Name of the rule that decided. */
   readonly rule: string;
+  /** Who asked, and whoever sees their job, is told the id and no more: the site does not want strangers to know its rules. */
+  readonly untold?: true;
   /** What the rule gives the container that others do not have; absent = nothing. */
   readonly relaxed?: readonly string[];
   /** The approved base the image is built on, where the rule asked for one. */

@@ -7,6 +7,8 @@ export interface Relaxations {
   /** The root file system can be written, on the engine's disk. */
   readonly writableRoot?: true;
   readonly capabilities?: readonly Capability[];
+  /** It runs as root: `apart` = only where that is not root of the engine's host, `host` = there too. */
+  readonly root?: 'apart' | 'host';
   /** One of the site's network profiles, by its name. */
   readonly network?: string;
   /** One of the engine's runtimes, by its name. */
@@ -24,9 +26,10 @@ export function relaxationsFor(given: Relaxations | undefined, gpus: number | un
 }
 
 /** Each by itself, as decisions tell it; a user that the rule names is one of them. */
-export function relaxationLines({ writableRoot, capabilities, network, runtime, gpus }: Relaxations, user: string | undefined): readonly string[] {
+export function relaxationLines({ writableRoot, capabilities, root, network, runtime, gpus }: Relaxations, user: string | undefined): readonly string[] {
   return [
     ...(user === undefined ? [] : [`user ${user}`]),
+    ...(root === 'host' ? ['root of the host'] : []),
     ...(writableRoot === undefined ? [] : ['writable root']),
     ...(capabilities ?? []).map((name) => `capability ${name}`),
     ...(network === undefined ? [] : [`network ${network}`]),

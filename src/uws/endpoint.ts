@@ -3,10 +3,10 @@ import { type Duplex, pipeline } from 'node:stream';
 import { GatewayError } from '../errors.ts';
 import type { Handler, HttpContext } from '../http/handler.ts';
 import { answerHeaders, type ProxiedPlace, requestHeaders, websocketHeaders } from '../http/proxy-headers.ts';
-import { callerOf } from '../http/request-caller.ts';
+import { callerOf, holderOf } from '../http/request-caller.ts';
 import { type Upgrade, websocketOf } from '../http/upgrade.ts';
 import type { Endpoint } from '../task/endpoints.ts';
-import { goneSignal } from './gone-signal.ts';
+import { deniedSignal, goneSignal } from './gone-signal.ts';
 import type { UwsParts } from './parts.ts';
 import { pathParameter } from './path-parameter.ts';
 
@@ -34,7 +34,11 @@ export function proxyEndpoint(parts: UwsParts): Handler {
       ctx.res.setHeader('Location', `${place.prefix}/`);
       return;
     }
-    const connection = await parts.connections.opened(() => parts.service.endpoints.connect(id, endpoint, callerOf(ctx), gone));
+    const connection = await parts.connections.opened(holderOf(ctx), () => parts.service.endpoints.connect(id, endpoint, callerOf(ctx), gone));
+    const closed = new AbortController();
+    connection.once('close', () => closed.abort());
+    // whether it is an answer or a tunnel, it ends for who may not have it any more
+    deniedSignal(ctx, parts.clock, (caller) => parts.service.endpoints.check(id, endpoint, caller), closed.signal).addEventListener('abort', () => connection.destroy());
     ctx.res.once('close', () => {
       if (upgrade === undefined) connection.destroy();
     });

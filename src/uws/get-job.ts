@@ -1,4 +1,4 @@
-import { callerOf } from '../http/request-caller.ts';
+import { callerOf, holderOf } from '../http/request-caller.ts';
 import type { Handler } from '../http/handler.ts';
 import { queryOf } from '../http/parameters.ts';
 import { answer } from './answer.ts';
@@ -16,7 +16,7 @@ export function getJob({ documents, waiting }: UwsParts): Handler {
     const caller = callerOf(ctx);
     const asked = parseWait(queryOf(ctx), waiting.cap);
     if (asked.seconds === 0 || ctx.method === 'HEAD') return answer(ctx, representation, await documents.read(id, caller, representation));
-    const job = await waiting.wait(id, caller, asked, goneSignal(ctx));
+    const job = await waiting.wait(id, caller, asked, goneSignal(ctx), holderOf(ctx));
     if (waiting.closed) ctx.res.setHeader('Connection', 'close');
     answer(ctx, representation, await documents.render(job, representation));
   };

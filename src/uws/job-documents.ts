@@ -92,5 +92,5 @@ export class JobDocuments {
 }
 
 function isSame(one: LiveFacts, other: LiveFacts): boolean {
-  return one.queuePosition === other.queuePosition && one.progress === other.progress && one.usage?.measuredAt === other.usage?.measuredAt;
+  return one.queuePosition === other.queuePosition && one.waiting === other.waiting && one.progress === other.progress && one.usage?.measuredAt === other.usage?.measuredAt;
 }

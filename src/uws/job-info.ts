@@ -14,9 +14,10 @@ export type JobFacts = Readonly<Record<string, string | number | boolean | reado
 export function factsOf(job: Job, live: LiveFacts = {}): JobFacts {
   const { task, decision, follows, info } = job;
   const container = task?.type === 'container' ? task : undefined;
-  const changes = follows === undefined || decision === null ? [] : changesSince(follows, decision, container?.image.manifestDigest);
+  const told = decision === null || decision.untold === true ? undefined : decision;
+  const changes = follows === undefined || told === undefined ? [] : changesSince(follows, told, container?.image.manifestDigest);
   return present({
-    activity: info.message,
+    activity: live.waiting ?? info.message,
     queuePosition: live.queuePosition,
     pulledBytes: info.pull?.current,
     pullBytes: info.pull?.total,
@@ -24,10 +25,10 @@ export function factsOf(job: Job, live: LiveFacts = {}): JobFacts {
     imageDigest: container?.image.manifestDigest,
     configDigest: container?.image.configDigest,
     images: task?.type === 'project' ? task.services.map(({ name, task: { image } }) => `${name} ${formatReference({ ...image.reference, digest: image.manifestDigest })}`) : undefined,
-    baseName: decision?.base?.name,
-    baseDigest: decision?.base?.digest,
-    rule: decision?.rule,
-    relaxed: decision?.relaxed,
+    baseName: told?.base?.name,
+    baseDigest: told?.base?.digest,
+    rule: told?.rule,
+    relaxed: told?.relaxed,
     decisionId: decision?.id,
     decidedAt: decision === null ? undefined : formatInstant(decision.at),
     followsDecision: follows?.id,

@@ -40,10 +40,12 @@ export interface UwsParts extends UwsOptions {
 
 /** Connections to what jobs serve, of all jobs together. */
 const CONNECTIONS = 512;
+/** Of these, for one caller: some browsers with a busy page each. */
+const CONNECTIONS_EACH = 64;
 
 /** Completes the options with what belongs to one list alone. */
 export function uwsParts(options: UwsOptions): UwsParts {
   const urls = new JobUrls(options.baseUrl, options.list);
   const { service, watch, clock, wait } = options;
-  return { ...options, urls, waiting: new Waiting({ service, watch, clock, limits: wait }), documents: new JobDocuments({ ...options, urls }), connections: new EndpointConnections(CONNECTIONS) };
+  return { ...options, urls, waiting: new Waiting({ service, watch, clock, limits: wait }), documents: new JobDocuments({ ...options, urls }), connections: new EndpointConnections(CONNECTIONS, CONNECTIONS_EACH) };
 }

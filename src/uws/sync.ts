@@ -1,4 +1,4 @@
-import { callerOf } from '../http/request-caller.ts';
+import { callerOf, holderOf } from '../http/request-caller.ts';
 import type { Handler } from '../http/handler.ts';
 import { logsOf } from '../execution/job-logs.ts';
 import type { Job } from '../job/job.ts';
@@ -33,7 +33,7 @@ export function getSync({ urls, waiting }: UwsParts): Handler {
   return async function getSync(ctx) {
     const id = pathParameter(ctx, 'id');
     const caller = callerOf(ctx);
-    const job = await waiting.waitForEnd(id, caller, goneSignal(ctx));
+    const job = await waiting.waitForEnd(id, caller, goneSignal(ctx), holderOf(ctx));
     if (waiting.closed) ctx.res.setHeader('Connection', 'close');
     seeOther(ctx, ACTIVE_PHASES.has(job.phase) && job.phase !== 'PENDING' ? urls.sync(id) : mainResult(job, urls));
   };

@@ -7,6 +7,7 @@ import { type Field } from '../http/request-body.ts';
 import { valueOf } from '../http/parameters.ts';
 import type { Job } from '../job/job.ts';
 import { ACTIVE_PHASES, type Phase, isPhase } from '../job/phase.ts';
+import { Shares } from './shares.ts';
 
 /** What a site lets clients wait for. */
 export interface WaitLimits {
@@ -14,6 +15,8 @@ export interface WaitLimits {
   readonly cap: number;
   /** Requests that are held at once; one more is answered at once. */
   readonly waiters: number;
+  /** Of these, for one caller, likewise; absent = all of them. */
+  readonly each?: number;
 }
 
 /** What WAIT and PHASE of a request ask for. */
@@ -43,6 +46,7 @@ export class Waiting {
   readonly #watch: JobWatch;
   readonly #clock: Clock;
   readonly #limits: WaitLimits;
+  readonly #shares: Shares;
   #waiters = 0;
   #closed = false;
 
@@ -51,6 +55,7 @@ export class Waiting {
     this.#watch = parts.watch;
     this.#clock = parts.clock;
     this.#limits = parts.limits;
+    this.#shares = new Shares(parts.limits.each ?? Infinity);
   }
 
   /** Seconds that an answer is held at most. */
@@ -75,35 +80,39 @@ export class Waiting {
   }
 
   /**
-   * The job as soon as it has left the phase it is in now, at the latest after the seconds asked for, or when `gone` aborts. At
+   * The job as soon as it has left the phase it is in now, at the latest after the seconds asked for, or when `gone` aborts. `holder`: who waits, of whom so many may at once. At
    * once where the standard wants it: phase not active, or not the one named. Throws NotFound when the job is deleted meanwhile.
    */
-  async wait(id: string, caller: Caller, asked: WaitRequest, gone: AbortSignal): Promise<Job> {
+  async wait(id: string, caller: Caller, asked: WaitRequest, gone: AbortSignal, holder: string): Promise<Job> {
     // Subscribed before the phase is read, so that no change falls between (uws.md 7, trap 20).
     const bell = new Bell();
     const unsubscribe = this.#watch.subscribe(id, () => bell.ring());
+    const release = this.#shares.take(holder);
     this.#waiters += 1;
     try {
       const job = await this.#service.get(id, caller);
-      if (!this.#free || !ACTIVE_PHASES.has(job.phase) || (asked.phase ?? job.phase) !== job.phase) return job;
+      if (release === undefined || !this.#free || !ACTIVE_PHASES.has(job.phase) || (asked.phase ?? job.phase) !== job.phase) return job;
       return await this.#until((now) => now.phase !== job.phase, job, caller, asked.seconds, bell, gone);
     } finally {
       this.#waiters -= 1;
+      release?.();
       unsubscribe();
     }
   }
 
   /** The job as soon as it is over or waits for its client, at the latest after the cap. Throws NotFound as `wait` does. */
-  async waitForEnd(id: string, caller: Caller, gone: AbortSignal): Promise<Job> {
+  async waitForEnd(id: string, caller: Caller, gone: AbortSignal, holder: string): Promise<Job> {
     const bell = new Bell();
     const unsubscribe = this.#watch.subscribe(id, () => bell.ring());
+    const release = this.#shares.take(holder);
     this.#waiters += 1;
     const over = ({ phase }: Job): boolean => phase !== 'QUEUED' && phase !== 'EXECUTING';
     try {
       const job = await this.#service.get(id, caller);
-      return over(job) || !this.#free ? job : await this.#until(over, job, caller, this.cap, bell, gone);
+      return over(job) || release === undefined || !this.#free ? job : await this.#until(over, job, caller, this.cap, bell, gone);
     } finally {
       this.#waiters -= 1;
+      release?.();
       unsubscribe();
     }
   }

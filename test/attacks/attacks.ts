@@ -18,7 +18,11 @@ export interface Attack {
 const TRY = 'try() { n=$1; shift; if o=$("$@" 2>&1); then echo "GOT $n"; else echo "MET $n: $(echo "$o" | tail -n 1)"; fi; }\n';
 
 const BOTH = ['nobody', 'root'] as const;
+const ALL = [...BOTH, 'relaxed'] as const;
 const PLACES = '/ /etc /bin /sys /sys/fs/cgroup /proc /proc/sys/kernel /sbin /usr';
+
+/** What DAC_OVERRIDE, FOWNER, SETUID, SETGID, MKNOD, SYS_CHROOT, NET_RAW and SYS_ADMIN would give; `/owned` becomes somebody else's, by CHOWN. */
+const BEYOND = "echo x > /foreign; chmod 600 /foreign; chown 1:1 /foreign; : > /owned; try read-foreign cat /foreign; try chmod-foreign chmod 777 /foreign; try user /bin/become-nobody; try group /bin/join-group; try su su -s /bin/sh nobody -c true; try device mknod /null c 1 3; try chroot chroot / true; try ping ping -c 1 -w 1 127.0.0.1; try host-name hostname mine";
 
 function tries(name: string, script: string, as: readonly Attacker[] = BOTH): Attack {
   return { name, as, script: () => `${TRY}${script}\necho END`, met: refused };
@@ -27,14 +31,14 @@ function tries(name: string, script: string, as: readonly Attacker[] = BOTH): At
 /** Every attack of the collection. A new one is a new line here; it is then tested, and in the report. */
 export const ATTACKS: readonly Attack[] = [
   tries('write outside of the folders that are given', `for d in ${PLACES}; do try $d sh -c "echo x > $d/mine"; done; try passwd sh -c 'echo x >> /etc/passwd'; try own-loader sh -c 'echo x > /proc/1/exe'`),
-  tries("the kernel's switches", "for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /proc/sys/vm/drop_caches /proc/sys/net/ipv4/ip_forward /sys/kernel/uevent_helper /sys/fs/cgroup/memory/release_agent; do try $f sh -c \"echo x > $f\"; done"),
-  tries('devices: make, and open those of the host', "try make-null mknod /work/null c 1 3; try make-disk mknod /work/disk b 254 0; for d in mem kmsg sda vda nvme0n1 fuse kvm net/tun loop-control; do try $d dd if=/dev/$d of=/dev/null bs=1 count=1; done"),
-  tries('mounts and namespaces', "try remount mount -o remount,rw /; try tmpfs mount -t tmpfs none /tmp; try proc mount -t proc none /work; try bind mount -o bind / /work; try umount umount /proc/sys; try user unshare -U true; try mount unshare -m true; try net unshare -n true; try chroot chroot /work true; try enter nsenter -t 1 -m true"),
-  { name: 'system calls for tracing, raw sockets, modules, keys and the like', as: BOTH, script: () => 'for p in /calls/*; do $p; c=$?; if [ $c = 0 ]; then echo "GOT ${p##*/}"; else echo "MET ${p##*/}: errno $c"; fi; done; echo END', met: refused },
-  tries('memory of other processes', "try read-1 dd if=/proc/1/mem of=/dev/null bs=1 count=1; try root-of-1 sh -c 'ls /proc/1/root/var/lib/docker'; for p in /proc/[0-9]*; do case $(cat $p/comm) in docker-init|tini|sh|cat|busybox|tail) ;; *) echo \"GOT process $(cat $p/comm)\";; esac; done"),
+  tries("the kernel's switches", "for f in /proc/sys/kernel/domainname /proc/sys/kernel/core_pattern /proc/sysrq-trigger /proc/sys/vm/drop_caches /proc/sys/net/ipv4/ip_forward /sys/kernel/uevent_helper /sys/fs/cgroup/memory/release_agent; do try $f sh -c \"echo x > $f\"; done", ALL),
+  tries('devices: make, and open those of the host', "try make-null mknod /work/null c 1 3; try make-disk mknod /work/disk b 254 0; for d in mem kmsg sda vda nvme0n1 fuse kvm net/tun loop-control; do try $d dd if=/dev/$d of=/dev/null bs=1 count=1; done", ALL),
+  tries('mounts and namespaces', "try remount mount -o remount,rw /; try tmpfs mount -t tmpfs none /tmp; try proc mount -t proc none /work; try bind mount -o bind / /work; try umount umount /proc/sys; try user unshare -U true; try mount unshare -m true; try net unshare -n true; try chroot chroot /work true; try enter nsenter -t 1 -m true", ALL),
+  { name: 'system calls for tracing, raw sockets, modules, keys and the like', as: ALL, script: () => 'for p in /calls/*; do $p; c=$?; if [ $c = 0 ]; then echo "GOT ${p##*/}"; else echo "MET ${p##*/}: errno $c"; fi; done; echo END', met: refused },
+  tries('memory of the kernel and of other processes', "try kernel sh -c '[ $(dd if=/proc/kcore bs=4 count=1 | wc -c) = 4 ]'; try root-of-1 sh -c 'ls /proc/1/root/var/lib/docker'; for p in /proc/[0-9]*; do case $(cat $p/comm) in docker-init|tini|sh|cat|busybox|tail) ;; *) echo \"GOT process $(cat $p/comm)\";; esac; done", ALL),
   { name: "networks: the host, the engine, the gateway, metadata, the world, names", as: BOTH, script: ({ targets }) => `${TRY}for t in ${targets.join(' ')}; do try $t nc -w 2 \${t%:*} \${t#*:}; done; try ping ping -c 1 -w 1 127.0.0.1; try name nslookup example.org; try link ip link add x type dummy; try address ip addr add 10.0.0.1/8 dev lo; echo "links $(ls /sys/class/net | tr '\\n' ' ')"; echo END`, met: (story) => { expect(story.stdout).to.match(/^links lo $/m); return refused(story); } },
   tries('the socket of the engine', 'for s in /var/run/docker.sock /run/docker.sock /run/containerd/containerd.sock /run/podman/podman.sock; do try $s ls $s; done'),
-  { name: 'a set-user-id program of the image', as: ['nobody'], script: () => `${TRY}try su /bin/busybox-suid su -c id root; try secret cat /secret; grep -E "^(CapEff|CapBnd|NoNewPrivs)" /proc/self/status; echo END`, met: (story) => { expect(story.stdout).to.match(/CapEff:\s0{16}\nCapBnd:\s0{16}\nNoNewPrivs:\s1/); return refused(story); } },
+  { name: 'a set-user-id program of the image', as: ['nobody'], script: () => `${TRY}try su /bin/busybox-suid su -c id root; try become-root /bin/become-root; try secret cat /secret; grep -E "^(CapEff|CapBnd|NoNewPrivs)" /proc/self/status; echo END`, met: (story) => { expect(story.stdout).to.match(/CapEff:\s0{16}\nCapBnd:\s0{16}\nNoNewPrivs:\s1/); return refused(story); } },
   { name: 'a fork bomb', as: ['nobody'], parameters: { EXECUTIONDURATION: '3', CORES: '0.3' }, script: () => 'bomb() { bomb | bomb & }; bomb & exec sleep 1000', met: ({ job, stderr }) => { expect(stderr).to.include("can't fork"); return ended(job.phase, 'ABORTED', `"can't fork" at the limit of processes; ended at its time`); } },
   { name: 'memory of a process', as: ['nobody'], parameters: { MEMORY: '16M' }, script: () => 'exec dd if=/dev/zero of=/dev/null bs=200M', met: outOfMemory },
   { name: 'memory by files in /work', as: ['nobody'], parameters: { MEMORY: '8M' }, script: () => 'while :; do dd if=/dev/zero of=/work/x bs=64k count=1000 2>/dev/null; dd if=/dev/zero of=/tmp/y bs=64k 2>/dev/null; done', met: outOfMemory },
@@ -43,10 +47,19 @@ export const ATTACKS: readonly Attack[] = [
     expect(sizes).to.deep.equal({ '/work/x': String(8 * MEBIBYTE), '/tmp/x': String(2 * MEBIBYTE), '/dev/shm/x': String(MEBIBYTE), '/data/x': String(2 * MEBIBYTE) });
     return 'each is full at its size';
   } },
-  { name: 'filling the disk through /output', as: ['nobody'], parameters: { EXECUTIONDURATION: '120' }, script: () => 'i=0; while :; do dd if=/dev/zero of=/output/$i bs=1M count=16 2>/dev/null; i=$((i+1)); sleep 0.3; done', met: ({ job }) => { expect(job.errorSummary?.message).to.include('stopped: the job had more on disk'); return ended(job.phase, 'ERROR', job.errorSummary?.message ?? ''); } },
+  // a hundred files: should nobody stop it, for the gateway of the tests was killed, the machine is not full
+  { name: 'filling the disk through /output', as: ['nobody'], parameters: { EXECUTIONDURATION: '120' }, script: () => 'i=0; while [ $i -lt 100 ]; do dd if=/dev/zero of=/output/$i bs=1M count=16 2>/dev/null; i=$((i+1)); sleep 0.3; done', met: ({ job }) => { expect(job.errorSummary?.message).to.include('stopped: the job had more on disk'); return ended(job.phase, 'ERROR', job.errorSummary?.message ?? ''); } },
+  { name: 'filling the disk through / where the rule lets it be written', as: ['relaxed'], parameters: { EXECUTIONDURATION: '120' }, script: () => 'i=0; while [ $i -lt 100 ]; do dd if=/dev/zero of=/fill-$i bs=1M count=16 2>/dev/null; i=$((i+1)); sleep 0.3; done', met: ({ job }) => { expect(job.errorSummary?.message).to.include('stopped: the job had more on disk'); return ended(job.phase, 'ERROR', job.errorSummary?.message ?? ''); } },
+  { name: 'capabilities beyond the one that the rule gives', as: ['relaxed'], script: () => `${TRY}${BEYOND}; grep -E "^(Cap|NoNewPrivs)" /proc/self/status; if chown 1:1 /owned && [ "$(stat -c %u /owned)" = 1 ]; then echo GIVEN; fi; echo END`, met: (story) => {
+    // CHOWN is capability 0
+    expect(story.stdout).to.match(/CapInh:\s0{15}[01]\nCapPrm:\s0{15}1\nCapEff:\s0{15}1\nCapBnd:\s0{15}1\nCapAmb:\s0{16}\nNoNewPrivs:\s1/);
+    expect(story.stdout, 'the one that is given').to.match(/^GIVEN$/m);
+    return `the one that is given works; of the others: ${refused(story)}`;
+  } },
   { name: 'one file without end in /output', as: ['nobody'], script: () => 'dd if=/dev/zero of=/output/full bs=1M', met: ({ job }) => { expect(job.errorSummary?.message).to.include('SIGXFSZ'); return ended(job.phase, 'ERROR', 'SIGXFSZ at the largest size of a file'); } },
-  { name: 'sparse files', as: ['nobody'], script: () => 'truncate -s 1T /output/holes; for i in 1 2 3; do truncate -s 16M /output/$i; done; echo END', met: ({ job, stdout }) => {
+  { name: 'sparse files', as: ['nobody'], script: () => 'truncate -s 1024G /output/holes && echo GOT; for i in 1 2 3; do truncate -s 16M /output/$i; done; echo END', met: ({ job, stdout, stderr }) => {
     expect(stdout).to.equal('END\n');
+    expect(stderr).to.equal('File size limit exceeded\n');
     const size = job.results.reduce((sum, result) => sum + (result.size ?? 0), 0);
     expect(size).to.be.at.most(32 * MEBIBYTE);
     return `a terabyte of holes is over the largest size; ${String(size)} bytes of smaller ones are kept, the rest is told as left out`;

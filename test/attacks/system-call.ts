@@ -21,6 +21,12 @@ export function systemCall(number: number, args: readonly number[]): Buffer {
   ]);
 }
 
+/** setuid(0): what a set-user-id program of root's can do, where it gets its owner's rights. */
+export const BECOME_ROOT = [105, [0]] as const;
+/** setuid and setgid of nobody: what root may where it has SETUID and SETGID. */
+export const BECOME_NOBODY = [105, [65_534]] as const;
+export const JOIN_GROUP = [106, [65_534]] as const;
+
 /** What no job has any business to do: name -> number on x86-64 and arguments. Each would succeed, or fail otherwise, for root of a host. */
 export const FORBIDDEN_CALLS: Readonly<Record<string, readonly [number, ...number[]]>> = {
   'ptrace-of-a-process-outside': [101, 16, 4242],

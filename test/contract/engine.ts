@@ -216,6 +216,42 @@ export function engineContract(subject: () => EngineSubject): void {
     it('refuses where there is no container', async () => {
       await rejects(subject().engine.start('nobody', signal), EngineRefused);
     });
+
+    it('starts nothing where it is told at the last moment that it may not', async () => {
+      const jobId = await created(PROGRAMS.nothing);
+      const { engine } = subject();
+      await rejects(engine.start(jobId, signal, undefined, { mayAct: () => Promise.reject(new Error('not yours')) }), Error, 'not yours');
+      expect((await engine.inspect(jobId))?.state).to.equal('created');
+    });
+
+    it('starts the container that it has found, and none that has come in its place meanwhile', async () => {
+      const jobId = await created(PROGRAMS.stays);
+      const { engine, image } = subject();
+      const mayAct = async (): Promise<void> => {
+        expect(await engine.mayStartAgain(jobId)).to.equal(true);
+        await engine.create(jobId, shellTask(image, PROGRAMS.stays.script), signal);
+      };
+      const late = engine.start(jobId, signal, undefined, { mayAct });
+      await rejects(late, EngineRefused);
+      expect((await engine.inspect(jobId))?.state).to.equal('created');
+      expect((await engine.start(jobId, signal)).state).to.equal('running');
+    });
+  });
+
+  describe('mayStartAgain', () => {
+    it('of a container that was never started: yes, when it is gone', async () => {
+      const jobId = await created(PROGRAMS.nothing);
+      const { engine } = subject();
+      expect(await engine.mayStartAgain(jobId)).to.equal(true);
+      expect(await engine.inspect(jobId)).to.equal(undefined);
+    });
+
+    it('of one that runs: yes, and it runs on', async () => {
+      const jobId = await started(PROGRAMS.stays);
+      const { engine } = subject();
+      expect(await engine.mayStartAgain(jobId)).to.equal(true);
+      expect((await engine.inspect(jobId))?.state).to.equal('running');
+    });
   });
 
   describe('wait', () => {

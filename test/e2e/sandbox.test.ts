@@ -4,6 +4,13 @@ import { networkInterfaces } from 'node:os';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
+import type { ContainerCreateOptions } from 'dockerode';
+import { containerOptions, type ContainerOptions } from '../../src/engine/docker-container-options.ts';
+import { parseContainer } from '../../src/engine/docker-inspect.ts';
+import { namesOf } from '../../src/engine/docker-names.ts';
+import { containerDifferences } from '../../src/engine/docker-verify-container.ts';
+import { engineSchema } from '../../src/engine/engine-config.ts';
+import type { PinnedTask } from '../../src/task/task.ts';
 import type { Image } from '../../src/image/image.ts';
 import { DockerWorld, type JobStory } from '../contract/engine-docker.ts';
 import { shellTask } from '../contract/engine-image.ts';
@@ -91,7 +98,7 @@ describe('the sandbox of a job', function () {
       const full = await world.run(shellTask(image, 'dd if=/dev/zero of=/output/full bs=1M count=20'));
       expect(full.run.exit?.code, 'SIGXFSZ').to.equal(128 + 25);
       expect(full.files['full']?.length).to.equal(4 * MEBIBYTE);
-      const holes = await world.run(shellTask(image, 'truncate -s 1T /output/holes || dd if=/dev/zero of=/output/holes bs=1 seek=1099511627776 count=1'));
+      const holes = await world.run(shellTask(image, 'truncate -s 1024G /output/holes || dd if=/dev/zero of=/output/holes bs=1 seek=1099511627776 count=1'));
       expect(holes.run.exit?.code).to.not.equal(0);
       expect(holes.files['holes']?.length ?? 0).to.be.at.most(4 * MEBIBYTE);
     });
@@ -137,7 +144,7 @@ describe('the sandbox of a job', function () {
         await free.wait();
         expect(calls).to.equal(1);
       } finally {
-        await free.remove({ force: true });
+        await free.remove({ force: true, v: true });
         await network.remove();
       }
     });
@@ -190,7 +197,7 @@ describe('the sandbox of a job', function () {
         await free.wait();
         expect((await free.logs({ stdout: true, stderr: true, follow: false })).toString('utf8')).to.include('Password').and.not.include('must be suid');
       } finally {
-        await free.remove({ force: true });
+        await free.remove({ force: true, v: true });
       }
     });
 
@@ -291,6 +298,55 @@ describe('the sandbox of a job', function () {
       } finally {
         await engine.remove(jobId);
       }
+    });
+
+    describe('what a rule relaxes', () => {
+      const relaxed = { writableRoot: true, capabilities: ['CHOWN', 'SETUID'] } as const;
+
+      it('is there, compared with what was asked, and nothing else is', async () => {
+        const { engine } = world;
+        const [plain, free] = [world.newJob(), world.newJob()];
+        await engine.ensureImage(image, () => undefined, signal);
+        await engine.create(plain, shellTask(image, 'true', { user: ROOT }), signal);
+        // resolves only where the engine has made what was asked for
+        await engine.create(free, shellTask(image, 'true', { user: ROOT, relaxed }), signal);
+        try {
+          const [one, other] = await Promise.all([plain, free].map(async (id) => (await world.docker.getContainer(world.containerName(id)).inspect()).HostConfig as unknown as Record<string, unknown>));
+          const names = new Set([...Object.keys(one ?? {}), ...Object.keys(other ?? {})]);
+          const different = [...names].filter((name) => JSON.stringify(one?.[name]) !== JSON.stringify(other?.[name]));
+          expect(different.sort()).to.deep.equal(['CapAdd', 'Mounts', 'ReadonlyRootfs']);
+          expect(other).to.deep.include({ ReadonlyRootfs: false, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges'], Privileged: false });
+          expect((other?.['CapAdd'] as string[]).map((name) => name.replace(/^CAP_/, ''))).to.deep.equal(relaxed.capabilities);
+        } finally {
+          await engine.remove(plain);
+          await engine.remove(free);
+        }
+      });
+
+      it('and a container of the engine that has more, or less, is told apart', async () => {
+        const names = namesOf(world.gateway, world.newJob());
+        const options = (task: Partial<PinnedTask>): ContainerOptions => containerOptions(names, world.gateway, 'j', shellTask(image, 'true', { user: ROOT, ...task }), image.configDigest, engineSchema.parse({}));
+        await world.engine.ensureImage(image, () => undefined, signal);
+        const made = await world.docker.createContainer(options({ relaxed }) as unknown as ContainerCreateOptions);
+        try {
+          const found = parseContainer(await made.inspect());
+          expect(containerDifferences(options({ relaxed }), found, false)).to.deep.equal([]);
+          expect(containerDifferences(options({ relaxed: { ...relaxed, capabilities: ['CHOWN'] } }), found, false)).to.deep.equal(['HostConfig.CapAdd']);
+          expect(containerDifferences(options({}), found, false)).to.deep.equal(['HostConfig.ReadonlyRootfs', 'HostConfig.CapAdd']);
+          expect(containerDifferences(options({ relaxed: { ...relaxed, runtime: 'other' } }), found, false)).to.deep.equal(['HostConfig.Runtime']);
+        } finally {
+          await made.remove({ force: true, v: true });
+          await world.docker.getVolume(names.output).remove();
+        }
+      });
+
+      it('is refused by the engine itself where it has no such runtime, or no processors; nothing is left', async () => {
+        await world.engine.ensureImage(image, () => undefined, signal);
+        const trouble = (task: NonNullable<PinnedTask['relaxed']>): Promise<string> => world.run(shellTask(image, 'true', { relaxed: task })).then(() => 'it ran', (error: unknown) => String(error));
+        expect(await trouble({ runtime: 'not-registered' })).to.match(/EngineRefused.*not-registered/i);
+        if (!('nvidia' in ((await world.docker.info()) as { Runtimes: object }).Runtimes)) expect(await trouble({ gpus: 1 })).to.match(/device driver.*(gpu|nvidia)/i);
+        expect(await world.engine.list()).to.deep.equal([]);
+      });
     });
 
     it('nothing is left after removal', async () => {

@@ -31,6 +31,14 @@ exec runc "$@"
 /** Bytes of the file system that holds images, containers and volumes: some times what a campaign needs at once. */
 const DISK = 768 * 2 ** 20;
 
+/** What an engine of one's own has beside runc. */
+export interface EngineExtras {
+  /** Further runtimes: name -> the program. */
+  readonly runtimes?: Readonly<Record<string, string>>;
+  /** A folder in which the engine looks for programs first. */
+  readonly programs?: string;
+}
+
 /** A Docker Engine of the harness's own, which it may stop and kill; nobody else's is touched. Needs root. */
 export class OwnEngine {
   readonly folder = mkdtempSync(join(tmpdir(), 'pratique-faults-engine-'));
@@ -44,8 +52,10 @@ export class OwnEngine {
   readonly #full = new Spells();
   /** Whether its data is on a file system of its own, which can be filled. */
   smallDisk = false;
+  readonly #extras: EngineExtras;
 
-  constructor() {
+  constructor(extras: EngineExtras = {}) {
+    this.#extras = extras;
     const runtime = join(this.folder, 'runtime.sh');
     writeFileSync(runtime, RUNTIME(this.#runs), { mode: 0o755 });
     writeFileSync(this.#runs, '');
@@ -83,9 +93,11 @@ export class OwnEngine {
     if (this.alive) return true;
     rmSync(join(this.folder, 'docker.pid'), { force: true });
     const log = openSync(join(this.folder, 'dockerd.log'), 'a');
-    const runtime = ['--add-runtime', `counted=${join(this.folder, 'runtime.sh')}`, '--default-runtime', 'counted'];
+    const { runtimes = {}, programs } = this.#extras;
+    const runtime = ['--add-runtime', `counted=${join(this.folder, 'runtime.sh')}`, '--default-runtime', 'counted', ...Object.entries(runtimes).flatMap(([name, program]) => ['--add-runtime', `${name}=${program}`])];
+    const env = programs === undefined ? process.env : { ...process.env, PATH: `${programs}:${process.env['PATH'] ?? ''}` };
     const places = ['--data-root', this.#data, '--exec-root', join(this.folder, 'exec'), '--pidfile', join(this.folder, 'docker.pid'), '-H', `unix://${this.socket}`];
-    const child = spawn('dockerd', [...places, `--bridge=${this.#bridge}`, '--iptables=false', '--ip-forward=false', '--ip-masq=false', ...runtime, ...(liveRestore ? ['--live-restore'] : [])], { stdio: ['ignore', log, log], detached: true });
+    const child = spawn('dockerd', [...places, `--bridge=${this.#bridge}`, '--iptables=false', '--ip-forward=false', '--ip-masq=false', ...runtime, ...(liveRestore ? ['--live-restore'] : [])], { stdio: ['ignore', log, log], detached: true, env });
     closeSync(log);
     this.#process = child;
     for (let i = 0; i < 600 && this.alive; i += 1) {

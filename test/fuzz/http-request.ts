@@ -49,12 +49,18 @@ function encode(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url');
 }
 
-/** Makes requests of what the gateway says of itself, then spoils them. `ids`: jobs that there are. */
+/** A compose file that nothing is wrong with, and one with a few things that are. */
+const FILES = ['{services: {main: {image: "registry.test/open/one:1", ports: ["8080"]}}}', '{services: {a: {image: "registry.test/open/one:1"}, b: {image: "$IMAGE", privileged: true, depends_on: [a]}}}'] as const;
+
+/** Jobs of each list that are remembered. */
+const REMEMBERED = 40;
+
+/** Makes requests of what the gateway says of itself, then spoils them. */
 export class RequestMaker {
   readonly #random: Random;
   readonly #document: OpenApi;
   readonly #operations: readonly (readonly [path: string, method: string])[];
-  readonly ids: string[] = ['11111111-1111-4111-8111-111111111111'];
+  readonly #ids: Readonly<Record<string, string[]>> = { docker: ['11111111-1111-4111-8111-111111111111'], compose: ['c-11111111-1111-4111-8111-111111111111'] };
 
   constructor(document: OpenApi, random: Random) {
     this.#document = document;
@@ -62,12 +68,20 @@ export class RequestMaker {
     this.#operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => [path, method] as const));
   }
 
+  /** A job that there is; `turn`: which of the remembered ones it replaces. */
+  remember(list: string, id: string, turn: number): void {
+    const ids = this.#ids[list] ?? [];
+    ids[ids.length < REMEMBERED ? ids.length : turn % REMEMBERED] = id;
+  }
+
   /** A job that nothing is wrong with, so that there is something to be wrong about. */
   creation(): RawRequest {
     const random = this.#random;
-    const [authorization, body] = [random.pick(AUTHORIZATIONS.slice(0, 3)), `IMAGE=registry.test/open/one:1${random.chance(0.6) ? '&PHASE=RUN' : ''}`];
-    const line = 'POST /uws/docker HTTP/1.1';
-    const head = [line, 'Host: x', 'Connection: close', `Authorization: ${authorization}`, 'Content-Type: application/x-www-form-urlencoded', `Content-Length: ${String(body.length)}`];
+    const list = random.pick(['docker', 'compose']);
+    const task = list === 'docker' ? `IMAGE=registry.test/open/one:1${random.chance(0.8) ? '&PORT=8080' : ''}` : `COMPOSEFILE=${encodeURIComponent(FILES[0])}`;
+    const [authorization, body] = [random.pick(AUTHORIZATIONS.slice(0, 3)), `${task}${random.chance(0.8) ? '&PHASE=RUN' : ''}`];
+    const line = `POST /uws/${list} HTTP/1.1`;
+    const head = [line, 'Host: localhost', 'Connection: close', `Authorization: ${authorization}`, 'Content-Type: application/x-www-form-urlencoded', `Content-Length: ${String(body.length)}`];
     return { bytes: Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`), wellFormed: true, line };
   }
 
@@ -76,7 +90,7 @@ export class RequestMaker {
     if (random.chance(0.06)) return this.creation();
     const [path, method] = random.pick(this.#operations);
     const operation = this.#document.paths[path]?.[method] ?? {};
-    const headers: Record<string, string> = { Host: 'x', Connection: 'close' };
+    const headers: Record<string, string> = { Host: random.chance(0.98) ? 'localhost' : this.#nasty(), Connection: 'close' };
     if (random.chance(0.6)) headers['Authorization'] = random.chance(0.6) ? random.pick(AUTHORIZATIONS.slice(0, 3)) : random.pick(AUTHORIZATIONS);
     if (random.chance(0.5)) headers['Accept'] = random.pick(['application/json', 'text/xml', 'text/html', 'application/yaml', '*/*', this.#nasty()]);
     const query: string[] = [];
@@ -97,7 +111,9 @@ export class RequestMaker {
     const random = this.#random;
     const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
       if (random.chance(0.1)) return encoded(this.#nasty()).slice(0, 300);
-      if (name === 'id') return random.pick(this.ids);
+      if (name === 'id') return random.pick(this.#ids[path.includes('compose') === random.chance(0.95) ? 'compose' : 'docker'] ?? []);
+      if (name === 'service') return random.pick(['main', 'main', 'main', 'main', 'a', 'other']);
+      if (name === 'port') return random.chance(0.8) ? '8080' : random.pick(['80', '0', '65536', '08080', 'x']);
       return name === 'result' ? random.pick(['stdout', 'stderr', 'a/b.txt', 'nothing']) : random.pick(['IMAGE', 'COMMAND', 'docker', 'nothing']);
     });
     return random.chance(0.03) ? filled + random.pick(['/', '//', '/..', '/%2e%2e', '?', '#', ';x', '%']) : filled;
@@ -120,7 +136,7 @@ export class RequestMaker {
 
   #fields(): readonly (readonly [string, string])[] {
     const random = this.#random;
-    const sensible: readonly (readonly [string, string])[] = [['IMAGE', 'registry.test/open/one:1'], ['PHASE', 'RUN'], ['tasktype', 'uri://docker-container'], ['taskinfo.image', 'registry.test/open/one:1'], ['RUNID', 'x'], ['GROUP', 'members'], ['EXECUTIONDURATION', '5'], ['ACTION', 'DELETE']];
+    const sensible: readonly (readonly [string, string])[] = [['IMAGE', 'registry.test/open/one:1'], ['COMPOSEFILE', random.pick(FILES)], ['taskinfo.composefile', random.pick(FILES)], ['VAR.IMAGE', 'registry.test/open/one:1'], ['SERVICE', 'a'], ['PORT', '8080'], ['PHASE', 'RUN'], ['tasktype', 'uri://docker-container'], ['taskinfo.image', 'registry.test/open/one:1'], ['RUNID', 'x'], ['GROUP', 'members'], ['EXECUTIONDURATION', '5'], ['ACTION', 'DELETE']];
     return [0, 1, 2].flatMap(() => (random.chance(0.5) ? [random.pick(sensible)] : random.chance(0.3) ? [[random.pick(NAMES), this.#nasty()] as const] : []));
   }
 
@@ -140,7 +156,7 @@ export class RequestMaker {
     if (type === 'integer' || type === 'number') return random.pick([0, 1, 5, 60, -1, 0.5, 2 ** 31, 2 ** 53, 1e21]);
     if (type === 'boolean') return random.chance(0.5);
     if (schema.format === 'date-time') return random.pick(['2099-01-01T00:00:00Z', '2026-01-01', 'tomorrow', '0000-00-00T00:00:00Z']);
-    return random.pick([this.#nasty(), 'registry.test/open/one:1', 'x', '1']);
+    return random.pick([this.#nasty(), 'registry.test/open/one:1', FILES[0], 'x', '1']);
   }
 
   #object(schema: Schema, depth: number): object {

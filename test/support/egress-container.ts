@@ -10,11 +10,13 @@ const docker = new Docker();
 export class EgressContainer {
   readonly name = `pratique-test-egress-${randomBytes(4).toString('hex')}`;
   readonly #folder = mkdtempSync(join(tmpdir(), 'pratique-egress-'));
+  /** By which who looks at the whole engine knows that it is somebody's. */
+  readonly #labels = { 'pratique.gateway': this.name };
   #network: Docker.Network | undefined;
 
   /** Makes its network; what the host is called there. */
   async prepare(): Promise<string> {
-    this.#network = await docker.createNetwork({ Name: `${this.name}.outside` });
+    this.#network = await docker.createNetwork({ Name: `${this.name}.outside`, Labels: this.#labels });
     const { IPAM } = (await this.#network.inspect()) as { IPAM: { Config: { Gateway?: string }[] } };
     return IPAM.Config[0]?.Gateway?.split('/')[0] ?? '';
   }
@@ -27,7 +29,7 @@ export class EgressContainer {
     await new Promise<void>((resolve, reject) => {
       void docker.pull(image, (error: Error | null, stream?: NodeJS.ReadableStream) => (error !== null || stream === undefined ? reject(error ?? new Error('no pull')) : docker.modem.followProgress(stream, (failed) => (failed === null ? resolve() : reject(failed)))));
     });
-    const container = await docker.createContainer({ name: this.name, Image: image, Cmd: ['chroot', '/host', '/bin/sh', '-c', words], User: '0:0', Env: ['TSX_DISABLE_CACHE=1'], HostConfig: { NetworkMode: `${this.name}.outside`, Binds: ['/:/host:ro'] } });
+    const container = await docker.createContainer({ name: this.name, Image: image, Labels: this.#labels, Cmd: ['chroot', '/host', '/bin/sh', '-c', words], User: '0:0', Env: ['TSX_DISABLE_CACHE=1'], HostConfig: { NetworkMode: `${this.name}.outside`, Binds: ['/:/host:ro'] } });
     await container.start();
     const log = await container.logs({ stdout: true, stderr: true, follow: true });
     let said = '';

@@ -32,6 +32,8 @@ export class MemoryContainer {
   files: Record<string, string | Uint8Array> = {};
   skipped: { readonly path: string; readonly reason: string }[] = [];
   removed = false;
+  /** With how many it was started. */
+  secrets = 0;
   /** What it has used so far. */
   use: ContainerUse = { cpuSeconds: 0, peakMemory: 0 };
   #startedAt: Instant | undefined;

@@ -53,6 +53,7 @@ export class MemoryEngine implements Engine {
   readonly #refusedImages = new Map<Digest | '*', EngineRefused>();
   readonly #unremovable = new Map<string, EngineRefused>();
   readonly #watchers = new Set<() => void>();
+  readonly #held = new Map<EngineCall, Promise<void>>();
   #pullGate: Promise<void> = Promise.resolve();
   #outage: Error | undefined;
   #outages = 0;
@@ -163,6 +164,13 @@ export class MemoryEngine implements Engine {
     return release;
   }
 
+  /** The next such call stands still, its work not done yet, until the returned function is called. */
+  hold(call: EngineCall): () => void {
+    let release: () => void = () => undefined;
+    this.#held.set(call, new Promise((resolve) => { release = resolve; }));
+    return release;
+  }
+
   /** An operator has pruned the engine's images. */
   forgetImages(): void {
     this.#images.clear();
@@ -260,14 +268,22 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  async start(jobId: string, signal: AbortSignal, _secrets?: ReadonlyMap<string, string>, options: ActOptions = {}): Promise<EngineRun> {
+  async start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>, { mayAct }: ActOptions = {}): Promise<EngineRun> {
     return this.#do('start', jobId, signal, async () => {
       await this.beforeStart(jobId);
-      await options.mayAct?.();
       const container = this.#present(jobId);
       const before = container.run();
       if (before.exit && before.startedAt === undefined) throw new EngineRefused(before.exit.error ?? 'it could not be started');
-      if (before.state !== 'created') return before;
+      if (before.state !== 'created') {
+        if ((secrets?.size ?? 0) === container.secrets) return before;
+        container.finish({ code: 137 });
+        throw new EngineRefused('it does not have its secrets', { temporary: true });
+      }
+      if (mayAct) await mayAct();
+      if (container.removed) throw gone();
+      // one that is over would run again, which the container takes for the test's failure
+      const now = container.run();
+      if (now.state === 'running') return now;
       const behaviour = this.#behaviours.get(jobId) ?? {};
       if (behaviour.refuseStart) {
         container.finish({ code: 127, error: behaviour.refuseStart.message });
@@ -275,6 +291,7 @@ export class MemoryEngine implements Engine {
       }
       this.#starts.set(jobId, this.starts(jobId) + 1);
       container.start();
+      container.secrets = secrets?.size ?? 0;
       if (behaviour.firstWords !== undefined) container.write('stdout', behaviour.firstWords);
       Object.assign(container.files, behaviour.firstFiles);
       const run = container.run();
@@ -284,7 +301,11 @@ export class MemoryEngine implements Engine {
   }
 
   async mayStartAgain(jobId: string): Promise<boolean> {
-    return this.#do('mayStartAgain', jobId, undefined, () => this.#containers.get(jobId)?.state !== 'created' || !this.#restarted);
+    return this.#do('mayStartAgain', jobId, undefined, () => {
+      if (this.#containers.get(jobId)?.state !== 'created') return true;
+      if (!this.#restarted) this.lose(jobId);
+      return !this.#restarted;
+    });
   }
 
   async wait(jobId: string, signal: AbortSignal, options: ActOptions = {}): Promise<EngineRun> {
@@ -381,6 +402,9 @@ export class MemoryEngine implements Engine {
     this.calls.push(jobId === undefined ? { call } : { call, jobId });
     this.#told();
     try {
+      const held = this.#held.get(call);
+      this.#held.delete(call);
+      if (held) await held;
       if (this.#outage) throw this.#outage;
       const index = this.#failures.findIndex((failure) => failure.call === call);
       const failure = index < 0 ? undefined : this.#failures.splice(index, 1)[0];

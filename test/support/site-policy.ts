@@ -34,6 +34,8 @@ export class JudgedSite {
   readonly verified: (readonly string[])[] = [];
   /** What the external verifier answers. */
   verifier: () => Promise<number> = () => Promise.resolve(1);
+  /** What the site gives a task; to be set before the start. */
+  defaults: SiteDefaults = SITE;
   policy!: PolicyHolder;
 
   constructor(registry = new MemoryRegistry()) {
@@ -47,7 +49,7 @@ export class JudgedSite {
       platform: () => Promise.resolve(LINUX_AMD64),
       clock: this.clock,
       logger: createLogger('silent'),
-      site: SITE,
+      site: this.defaults,
       baseStore: this.baseStore,
       audit: this.audit,
       verifier: {

@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { expect } from 'chai';
 import { hashSync } from 'bcryptjs';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { schemaErrors, SCHEMAS } from '../../support/uws-schema.ts';
 import { IdentityGateway, PUBLIC_URL } from './identity-gateway.ts';
 
@@ -81,7 +83,8 @@ describe('logging in (uws.md 1.10, checklist 100 to 103)', () => {
     expect([known.status, known.headers['www-authenticate'], known.headers['x-vo-authenticated']]).to.deep.equal([200, undefined, 'ada']);
     expect((await gateway.client.send('HEAD', '/capabilities')).headers).to.have.property('www-authenticate');
     const methods = [...known.text.matchAll(/<securityMethod standardID="([^"]+)"\/>/g)].map(([, id]) => id);
-    expect(methods).to.deep.equal(['ivo://ivoa.net/sso#OAuth', 'ivo://ivoa.net/sso#OpenID', 'ivo://ivoa.net/sso#BasicAA']);
+    const each = ['ivo://ivoa.net/sso#OAuth', 'ivo://ivoa.net/sso#OpenID', 'ivo://ivoa.net/sso#BasicAA'];
+    expect(methods, 'of both job lists').to.deep.equal([...each, ...each]);
     if (SCHEMAS !== undefined) expect(await schemaErrors([known.text])).to.equal('');
   });
 
@@ -118,5 +121,27 @@ describe('browsers and passwords, where any page may use the gateway', () => {
     expect((await gateway.client.post('/uws/docker', {}, { 'sec-fetch-site': 'cross-site', authorization })).status).to.equal(403);
     expect((await gateway.client.post('/uws/docker', {}, { origin: new URL(PUBLIC_URL).origin, authorization })).status).to.equal(303);
     expect((await gateway.client.post('/uws/docker', {}, { authorization })).status).to.equal(303);
+  });
+});
+
+describe('a stream of who has logged in by password', () => {
+  it('ends within a minute when the user is taken out of the file', async () => {
+    const [now, folder] = [new FakeClock(), mkdtempSync(join(tmpdir(), 'pratique-htpasswd-'))];
+    const line = (name: string): string => `${name}:${hashSync('secret', 4)}\n`;
+    writeFileSync(join(folder, 'users'), line('ada') + line('bob'));
+    const gateway = new IdentityGateway(now);
+    await gateway.start({ htpasswd: join(folder, 'users') }, { jobsClock: now });
+    try {
+      const path = await gateway.stored({ owner: 'ada' });
+      const response = await gateway.client.open('GET', `${path}/events`, { authorization: basic('ada', 'secret') }, undefined);
+      const ended = once(response.resume(), 'end');
+      writeFileSync(join(folder, 'users'), line('bob'));
+      await now.whenSleepingUntil(now.now() + 60_000);
+      now.advance(60_000);
+      await ended;
+    } finally {
+      await gateway.stop();
+      rmSync(folder, { recursive: true });
+    }
   });
 });

@@ -7,18 +7,20 @@ import { join } from 'node:path';
 import type { Router } from '@koa/router';
 import { hashSync } from 'bcryptjs';
 import { type Clock, SystemClock } from '../../../src/clock.ts';
+import type { ExecutionParts } from '../../../src/execution/execution.ts';
 import { createApp } from '../../../src/http/app.ts';
 import { createHttpServer } from '../../../src/http/server.ts';
 import { openApiDocument, openApiRoutes } from '../../../src/http/openapi.ts';
 import { createIdentity, type Identity } from '../../../src/identity/create-identity.ts';
 import { identitySchema } from '../../../src/identity/identity-config.ts';
 import { SignedLinks } from '../../../src/identity/signed-links.ts';
-import type { Job } from '../../../src/job/job.ts';
+import type { Job, JobListName } from '../../../src/job/job.ts';
 import { createLogger, type Logger } from '../../../src/logger.ts';
 import { plannerApi } from '../../../src/planner/planner-api.ts';
 import { plannerSchema } from '../../../src/planner/planner-config.ts';
 import { plannerRoutes } from '../../../src/planner/routes.ts';
-import { CallerPolicy } from '../../../src/quota/caller-policy.ts';
+import { DecisionMemory } from '../../../src/policy/decision-memory.ts';
+import { CallerPolicy, type CallerPolicyParts } from '../../../src/quota/caller-policy.ts';
 import { quotaSchema } from '../../../src/quota/quota-config.ts';
 import { Quotas } from '../../../src/quota/quotas.ts';
 import { runningLimits } from '../../../src/quota/running-limits.ts';
@@ -28,6 +30,7 @@ import { uwsRoutes } from '../../../src/uws/uws-routes.ts';
 import { vosiRoutes } from '../../../src/uws/vosi.ts';
 import { jobTypeRoutes } from '../../../src/uws/job-type-routes.ts';
 import { serviceApi } from '../../../src/uws/service-api.ts';
+import { JobUrls } from '../../../src/uws/urls.ts';
 import { uwsApi } from '../../../src/uws/uws-api.ts';
 import { LIMITS, TestExecution } from '../../support/execution.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -49,6 +52,14 @@ export interface SiteOptions {
   /** Seconds that WAIT holds an answer at most. */
   readonly longestWait?: number;
   readonly logger?: Logger;
+  /** What the engine lacks; absent = nothing. */
+  readonly lacks?: CallerPolicyParts['lacks'];
+  /** What all running jobs may have together. */
+  readonly offer?: ExecutionParts['offer'];
+  /** Names beside that of `PUBLIC_URL`. */
+  readonly hosts?: readonly string[];
+  /** The section `planner`. */
+  readonly planner?: unknown;
 }
 
 /** Images that the registry in memory has. */
@@ -61,7 +72,9 @@ export class IdentityGateway {
   jobs!: TestExecution;
   identity: Identity | undefined;
   client!: HttpClient;
-  uws!: Router;
+  /** The routes of each job list. */
+  uws!: readonly Router[];
+  readonly links = new SignedLinks(Buffer.alloc(32, 1));
   #server!: Server;
   #fetch!: UntrustedFetch;
 
@@ -74,25 +87,28 @@ export class IdentityGateway {
     const rights = config?.anonymous ?? { ask: true, run: true, reasons: true };
     const [quotas, logger, clock] = [quotaSchema.parse(options.quotas), options.logger ?? createLogger('silent'), options.jobsClock ?? new FakeClock()];
     const admission = new Quotas({ config: quotas, clock, anonymous: rights, store: { waiting: (owner) => this.jobs.store.waiting(owner), holdings: (owner) => this.jobs.store.holdings(owner) }, usage: { cpu: (...of) => this.jobs.usage.cpu(...of), images: (...of) => this.jobs.usage.images(...of), kept: () => this.jobs.usage.kept() } });
-    const policy = options.policy === undefined ? undefined : await this.#policy(options.policy, quotas, rights.reasons);
-    this.jobs = new TestExecution(clock, { admission, mayStart: runningLimits(quotas), ...(policy === undefined ? {} : { policy }) });
+    const policy = options.policy === undefined ? undefined : await this.#policy(options.policy, { quotas, reasons: rights.reasons, ...(options.lacks === undefined ? {} : { lacks: options.lacks }) });
+    this.jobs = new TestExecution(clock, { admission, mayStart: runningLimits(quotas), ...(options.offer === undefined ? {} : { offer: options.offer }), ...(policy === undefined ? {} : { policy, decisions: policy }) });
     await this.jobs.start();
     this.#fetch = new UntrustedFetch(new SystemClock());
     this.identity = config === undefined ? undefined : await createIdentity(config, { fetch: this.#fetch, clock: this.clock, logger, baseUrl: PUBLIC_URL });
-    const { services: { docker: service }, watch } = this.jobs.execution;
-    const uws = uwsParts({ list: 'docker', baseUrl: PUBLIC_URL, service, watch, clock, logger, wait: { cap: options.longestWait ?? 60, waiters: 100 }, bodyLimit: 100_000, links: new SignedLinks(Buffer.alloc(32, 1)) });
+    const { services, watch } = this.jobs.execution;
+    const lists = (['docker', 'compose'] as const).map((list) => uwsParts({ list, baseUrl: PUBLIC_URL, service: services[list], watch, clock, logger, wait: { cap: options.longestWait ?? 60, waiters: 100 }, bodyLimit: 100_000, links: this.links }));
+    const jobList = (list: JobListName): string => new JobUrls(PUBLIC_URL, list).list;
     const planner = plannerRoutes({
-      baseUrl: PUBLIC_URL, clock, logger, config: plannerSchema.parse({}), bodyLimit: 100_000, policy: policy ?? this.jobs.policy, jobList: uws.urls.list,
+      baseUrl: PUBLIC_URL, clock, logger, config: plannerSchema.parse(options.planner ?? {}), bodyLimit: 100_000, policy: policy ?? this.jobs.policy, jobList: jobList('docker'),
+      compose: { policy: policy ?? this.jobs.policy, jobList: jobList('compose') },
       refuseCaller: (caller) => admission.refusal(caller), excess: (caller, task) => admission.excess(caller, { create: true, run: true, task }), admitQuestion: (caller, address) => admission.ask(caller, address),
+      tellsReasons: (caller) => caller.id !== null || rights.reasons,
       site: () => ({ cores: { default: SITE.resources.cores, max: SITE.maximum.cores }, memory: { default: SITE.resources.memory, max: SITE.maximum.memory }, executionDuration: { default: 3600, max: 86_400 } }),
     });
     const logIn = this.identity === undefined ? {} : { logIn: { ...this.identity, anonymous: rights.run } };
-    const vosi = vosiRoutes({ baseUrl: PUBLIC_URL, lists: [{ url: uws.urls.list, parameters: [] }], upSince: 0, availability: () => ({ available: true, notes: [] }), ...logIn });
-    this.uws = uwsRoutes(uws);
+    const vosi = vosiRoutes({ baseUrl: PUBLIC_URL, lists: lists.map(({ urls }) => ({ url: urls.list, parameters: [] })), upSince: 0, availability: () => ({ available: true, notes: [] }), ...logIn });
+    this.uws = lists.map(uwsRoutes);
     const known = this.identity === undefined ? {} : { identify: this.identity.identify, challenges: this.identity.challenges };
-    const jobType = { list: 'docker', url: uws.urls.list, limits: LIMITS, defaults: { cores: 1, memory: 2 ** 29 } } as const;
-    const openApi = openApiRoutes(openApiDocument(PUBLIC_URL, '1', [uwsApi(jobType), plannerApi({ record: false }), serviceApi({ tokens: this.identity?.protectedResource !== undefined })]));
-    const app = createApp({ logger, clock: this.clock, origin: new URL(PUBLIC_URL).origin, cors: { origins: options.origins ?? [] }, routers: [this.uws, planner, vosi, jobTypeRoutes([jobType]), openApi], ...known });
+    const jobTypes = lists.map(({ list, urls }) => ({ list, url: urls.list, limits: LIMITS, defaults: { cores: 1, memory: 2 ** 29 } }));
+    const openApi = openApiRoutes(openApiDocument(PUBLIC_URL, '1', [...jobTypes.map(uwsApi), plannerApi({ record: false }), serviceApi({ tokens: this.identity?.protectedResource !== undefined })]));
+    const app = createApp({ logger, clock: this.clock, origin: new URL(PUBLIC_URL).origin, hosts: options.hosts ?? [], cors: { origins: options.origins ?? [] }, routers: [...this.uws, planner, vosi, jobTypeRoutes(jobTypes), openApi], ...known });
     this.#server = createHttpServer(app.callback());
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
@@ -133,13 +149,13 @@ export class IdentityGateway {
   async stored(fields: Partial<Job>): Promise<string> {
     const job = jobWith({ creationTime: this.jobs.clock.now(), destruction: this.jobs.clock.now() + 86_400_000, ...fields });
     await this.jobs.store.create(job);
-    return `/uws/docker/${job.id}`;
+    return `/uws/${job.list}/${job.id}`;
   }
 
-  async #policy(yaml: string, quotas: ReturnType<typeof quotaSchema.parse>, reasons: boolean): Promise<CallerPolicy> {
+  async #policy(yaml: string, parts: Omit<CallerPolicyParts, 'judge'>): Promise<DecisionMemory> {
     for (const image of Object.values(IMAGES)) this.judged.registry.put(image, { layers: ['a'] });
     await this.judged.start(yaml);
-    return new CallerPolicy({ judge: this.judged.policy, quotas, reasons });
+    return new DecisionMemory(new CallerPolicy({ ...parts, judge: this.judged.policy }));
   }
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { expect } from 'chai';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -162,5 +163,27 @@ describe('OIDC with opaque tokens and userinfo', () => {
 
   it('refuses a person whom the issuer gives no id', async () => {
     expect(await opaque.knows(`Bearer ${await issuer.token('bob', {})}`)).to.equal('401 Unauthenticated: the token does not say who is meant in the claim voperson_id');
+  });
+});
+
+describe('a stream of who has a token', () => {
+  it('ends when the token does, half a minute later at the latest', async () => {
+    const now = new FakeClock(Date.now());
+    const site = new IdentityGateway(now);
+    const provider = await OidcIssuer.start();
+    await site.start({ issuers: [{ name: 'egi', issuer: provider.url, audience: [AUDIENCE], insecure: true, internal: true, groups: GROUPS }] }, { jobsClock: now });
+    try {
+      const token = await provider.token('ada', SHAPES.egi, { audience: AUDIENCE });
+      const path = await site.stored({ owner: 'egi:ada' });
+      const response = await site.client.open('GET', `${path}/events`, { authorization: `Bearer ${token}` }, undefined);
+      const ended = once(response.resume(), 'end');
+      const end = ((decodeJwt(token).exp ?? 0) + 30) * 1000;
+      await now.whenSleepingUntil(end);
+      now.advance(end - now.now());
+      await ended;
+    } finally {
+      await site.stop();
+      await provider.stop();
+    }
   });
 });

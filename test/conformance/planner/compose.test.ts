@@ -4,6 +4,8 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { multipart } from '../../support/http-client.ts';
 import fc from 'fast-check';
+import { pinnedName } from '../../../src/image/image.ts';
+import { imagesOf } from '../../../src/task/project.ts';
 import { parseComposeParameters } from '../../../src/task/compose-parameters.ts';
 import { type EpAnswer, JOB_LIST, PlannerGateway, PUBLIC_URL } from './planner-gateway.ts';
 
@@ -46,7 +48,9 @@ async function sendRaw(port: number, request: Buffer): Promise<EpAnswer> {
 }
 
 describe('Execution Planner note §4.2: compose files', () => {
-  const gateway: PlannerGateway = new PlannerGateway(() => ({ policy: POLICY, parts: { compose: { policy: gateway.site.policy, jobList: COMPOSE_LIST } } }));
+  /** The images of what was answered YES. */
+  const promised: (readonly string[])[] = [];
+  const gateway: PlannerGateway = new PlannerGateway(() => ({ policy: POLICY, parts: { compose: { policy: gateway.site.policy, jobList: COMPOSE_LIST, promised: (work) => promised.push(imagesOf(work).map(pinnedName)) } } }));
   before(async () => {
     // the policy that judges files is the site's own, which is there once it has started
     const { registry } = gateway.site;
@@ -58,6 +62,16 @@ describe('Execution Planner note §4.2: compose files', () => {
 
   const ask = (composefile: unknown, more: Readonly<Record<string, unknown>> = {}, path = '/accepts', headers: Readonly<Record<string, string>> = {}): Promise<EpAnswer> =>
     gateway.post({ body: JSON.stringify({ tasktype: TYPE, taskinfo: { composefile, ...more } }), headers: { 'content-type': 'application/json', ...headers } }, path);
+
+  it('tells whoever keeps images of those that a yes names, and of no others', async () => {
+    promised.splice(0);
+    expect((await ask({ services: { one: { image: WEB, privileged: true } } })).reponseword).not.to.equal('YES');
+    expect((await ask(undefined)).reponseword).to.equal('YES');
+    expect(promised).to.deep.equal([]);
+    expect((await ask({ services: { one: { image: WEB } } })).reponseword).to.equal('YES');
+    expect(promised).to.have.length(1);
+    expect(promised[0]?.[0]).to.match(/^docker\.io\/example\/webapp@sha256:/);
+  });
   const words = (answer: EpAnswer): string => [answer.reponseword, ...(answer.reponseinfo?.reasons ?? []).map(({ code, path }) => `${code} ${path}`)].join(' | ');
 
   it('"can I run a compose file": yes, and where', async () => {

@@ -88,7 +88,7 @@ export class PlannerGateway {
       ...parts,
     });
     const identify: AppParts['identify'] = async (ctx) => CALLERS[ctx.req.headers.authorization ?? ''] ?? { id: null, groups: [] };
-    this.#answer = createApp({ logger: createLogger('silent'), clock, origin: new URL(PUBLIC_URL).origin, cors: { origins }, routers: [routes], identify }).callback();
+    this.#answer = createApp({ logger: createLogger('silent'), clock, origin: new URL(PUBLIC_URL).origin, hosts: ['foo.example'], cors: { origins }, routers: [routes], identify }).callback();
     await this.listen();
   }
 

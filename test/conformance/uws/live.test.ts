@@ -138,26 +138,6 @@ describe('events of a job', () => {
     expect((await gateway.client.send('POST', `${path}/events`)).status).to.equal(405);
   });
 
-  it('is for so many clients at once; one more is a 503, and has a place again when one has gone', async () => {
-    const path = await gateway.create();
-    const open = () => gateway.client.open('GET', `${path}/events`, {}, undefined);
-    const streams: IncomingMessage[] = [];
-    let full = await open();
-    while (full.statusCode === 200) {
-      streams.push(full);
-      full = await open();
-    }
-    expect([full.statusCode, streams.length]).to.deep.equal([503, 200]);
-    full.resume();
-    for (const stream of streams) stream.destroy();
-    let again = await open();
-    while (again.statusCode !== 200) {
-      again.resume();
-      again = await open();
-    }
-    again.destroy();
-  });
-
   it('tells what jobInfo tells, when it changes', async () => {
     const path = await gateway.create();
     const reader = await follow(gateway, path);

@@ -21,6 +21,19 @@ describe('how far a job is', () => {
       const json = JSON.parse((await gateway.client.get(paths[2] ?? '', { accept: 'application/json' })).text) as { jobInfo: object };
       expect(json.jobInfo).to.include({ queuePosition: 2 });
     });
+
+    it('tells why nobody\'s turn comes, as long as that is so, without a change of the job', async () => {
+      const path = await gateway.create({ IMAGE, PHASE: 'RUN' });
+      // from here on the queue is open
+      while (gateway.jobs.execution.standstill !== undefined) await new Promise((turn) => setImmediate(turn));
+      const { revision } = await gateway.jobs.get(idOf(path));
+      expect(await info(gateway, path)).to.not.have.any.keys('activity');
+      gateway.jobs.execution.drain();
+      expect((await info(gateway, path)).activity).to.match(/^waiting: .*is being drained/);
+      gateway.jobs.execution.resume();
+      expect(await info(gateway, path)).to.not.have.any.keys('activity');
+      expect((await gateway.jobs.get(idOf(path))).revision).to.equal(revision);
+    });
   });
 
   describe('whose image is pulled', () => {

@@ -78,7 +78,7 @@ export class UwsGateway {
 
   async #serve(): Promise<void> {
     const { services, watch } = this.jobs.execution;
-    const progress = new JobProgress({ store: this.jobs.store, usage: this.jobs.usage, engine: this.jobs.engine, clock: this.clock });
+    const progress = new JobProgress({ store: this.jobs.store, usage: this.jobs.usage, engine: this.jobs.engine, clock: this.clock, standstill: () => this.jobs.execution.standstill });
     const { wait = { cap: 60, waiters: 1000 }, bodyLimit = 1_000_000, identify, origins = [] } = this.options;
     const of = (list: JobListName): UwsParts => uwsParts({ list, baseUrl: PUBLIC_URL, service: services[list], watch, progress, clock: this.clock, logger: createLogger('silent'), wait, bodyLimit });
     this.parts = of('docker');

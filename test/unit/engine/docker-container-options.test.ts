@@ -87,6 +87,9 @@ describe('containerOptions', () => {
     it('graphics processors are asked for by number; without them no variable of the image or the task gets any', () => {
       const { HostConfig } = options({ ...TASK, relaxed: { gpus: 2 } });
       expect(HostConfig).to.deep.equal({ ...plain.HostConfig, DeviceRequests: [{ Driver: 'nvidia', Capabilities: [['gpu', 'compute', 'utility']], Count: 2 }] });
+      const spoilt = { ...TASK, env: { NVIDIA_VISIBLE_DEVICES: 'all', NVIDIA_DRIVER_CAPABILITIES: 'all', NVIDIA_MOFED: 'enabled' }, relaxed: { gpus: 2 } };
+      expect(options(spoilt).Env).to.include.members(['NVIDIA_VISIBLE_DEVICES=0,1', 'NVIDIA_DRIVER_CAPABILITIES=compute,utility', 'NVIDIA_MOFED=']);
+      expect(options(spoilt).Env.join()).to.not.match(/all|enabled/);
       for (const task of [{ ...TASK, env: { NVIDIA_VISIBLE_DEVICES: 'all' } }, { ...TASK, env: { CUDA_VERSION: '12' } }]) expect(options(task).Env).to.include('NVIDIA_VISIBLE_DEVICES=void');
       expect(ofImage({ env: ['NVIDIA_VISIBLE_DEVICES=all'] }).Env).to.include('NVIDIA_VISIBLE_DEVICES=void').and.not.include('NVIDIA_VISIBLE_DEVICES=all');
     });

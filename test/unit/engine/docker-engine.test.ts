@@ -18,6 +18,8 @@ const { signal } = new AbortController();
 /** Of the container in the fixture. */
 const CONTAINER_ID = 'a'.repeat(64);
 const CONTAINER = '/containers/pratique-site.j1';
+/** As it is called where no other of its name may be meant. */
+const BY_ID = `/containers/${CONTAINER_ID}`;
 const BLANK = '/containers/pratique-site.j1.blank';
 const VOLUME = '/volumes/pratique-site.j1.output';
 const IMAGE_PATH = `/images/registry.example/team/tool@${IMAGE.manifestDigest}/json`;
@@ -187,6 +189,15 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       expect(docker.made(`DELETE ${VOLUME}`)).to.have.length(1);
     });
 
+    it('a full disk: an outage, in the engine\'s words, and what was made is removed', async () => {
+      creationGoesWell();
+      docker.on(CREATE, { status: 500, json: { message: 'mkdir /var/lib/docker/overlay2/x: no space left on device' } });
+      const error = await failure(engine.create('j1', TASK, signal));
+      expect(error).to.include({ code: 'EngineUnavailable' });
+      expect(error.message).to.equal('the engine refused to create the container: mkdir (path): no space left on device');
+      expect(docker.made(`DELETE ${VOLUME}`)).to.have.length(1);
+    });
+
     it('another container of that name, or what a killed engine has kept of ours: refused, and left alone', async () => {
       creationGoesWell();
       docker
@@ -255,14 +266,14 @@ describe('DockerEngine, with an engine that misbehaves', () => {
 
   describe('start', () => {
     it('starts what is created, once, whoever asks meanwhile', async () => {
-      docker.on(`GET ${CONTAINER}/json`, container(), RUNNING).on(`POST ${CONTAINER}/start`, DONE);
+      docker.on(`GET ${CONTAINER}/json`, container(), RUNNING).on(`POST ${BY_ID}/start`, DONE);
       const runs = await Promise.all([engine.start('j1', signal), engine.start('j1', signal)]);
       expect(runs.map((run) => run.state)).to.deep.equal(['running', 'running']);
-      expect(docker.made(`POST ${CONTAINER}/start`)).to.have.length(1);
+      expect(docker.made(`POST ${BY_ID}/start`)).to.have.length(1);
     });
 
     it('removes what prepared the volume while the job runs, and a failure of that is nobody\'s', async () => {
-      docker.on(`GET ${CONTAINER}/json`, container(), RUNNING).on(`POST ${CONTAINER}/start`, DONE).on(`DELETE ${BLANK}`, 'hang up');
+      docker.on(`GET ${CONTAINER}/json`, container(), RUNNING).on(`POST ${BY_ID}/start`, DONE).on(`DELETE ${BLANK}`, 'hang up');
       await engine.start('j1', signal);
       await engine.close();
       expect(docker.made(`DELETE ${BLANK}`)).to.have.length(1);
@@ -272,7 +283,7 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       it(`asks for nothing where it is ${what}`, async () => {
         docker.on(`GET ${CONTAINER}/json`, answer);
         await engine.start('j1', signal);
-        expect(docker.made(`POST ${CONTAINER}/start`)).to.deep.equal([]);
+        expect(docker.made(`POST ${BY_ID}/start`)).to.deep.equal([]);
       });
     }
 
@@ -284,19 +295,61 @@ describe('DockerEngine, with an engine that misbehaves', () => {
     });
 
     it('304: it runs already', async () => {
-      docker.on(`GET ${CONTAINER}/json`, container(), RUNNING).on(`POST ${CONTAINER}/start`, { status: 304, json: null });
+      docker.on(`GET ${CONTAINER}/json`, container(), RUNNING).on(`POST ${BY_ID}/start`, { status: 304, json: null });
       expect((await engine.start('j1', signal)).state).to.equal('running');
     });
 
     for (const words of ["error while mounting volume '/data/volumes/v/_data': get v: database not open", 'transport is closing: unavailable', 'failed to update store for object type *libnetwork.endpoint: open : no such file']) {
       it(`a start that fails, for an engine that is going down says "${words}", may succeed for another job`, async () => {
-        docker.on(`GET ${CONTAINER}/json`, container()).on(`POST ${CONTAINER}/start`, { status: 500, json: { message: words } });
+        docker.on(`GET ${CONTAINER}/json`, container()).on(`POST ${BY_ID}/start`, { status: 500, json: { message: words } });
         expect(await failure(engine.start('j1', signal))).to.include({ name: 'EngineRefused', temporary: true });
       });
     }
 
+    it('asks whether it may when nothing else is left to do, and starts nothing where not', async () => {
+      docker.on(`GET ${CONTAINER}/json`, container()).on(`POST ${BY_ID}/start`, DONE);
+      const before: string[] = [];
+      const mayAct = async (): Promise<void> => {
+        before.push(...docker.calls.map(({ call }) => call));
+        throw new Error('somebody else has the job');
+      };
+      const error = await failure(engine.start('j1', signal, new Map(), { mayAct }));
+      expect(error.message).to.equal('somebody else has the job');
+      expect(before).to.deep.equal([`GET ${CONTAINER}/json`]);
+      expect(docker.made(`POST ${BY_ID}/start`)).to.deep.equal([]);
+    });
+
+    it('one that was replaced meanwhile is not found, and the new one of its name is left alone', async () => {
+      docker.on(`GET ${CONTAINER}/json`, container()).on(`POST ${BY_ID}/start`, NONE).on(`POST ${CONTAINER}/start`, DONE);
+      expect(await failure(engine.start('j1', signal))).to.be.instanceOf(EngineRefused);
+      expect(docker.made(`POST ${CONTAINER}/start`)).to.deep.equal([]);
+    });
+
+    describe('of a job with secrets that somebody else has started', () => {
+      const secrets = new Map([['token', 'x']]);
+      const folder = (mode: number): Answer => ({ raw: (response) => {
+        response.setHeader('X-Docker-Container-Path-Stat', Buffer.from(JSON.stringify({ mode })).toString('base64'));
+        response.end();
+      } });
+      // the two highest bits are Go's, of a folder
+      const cases = [
+        { name: 'running with them: as it is', state: RUNNING, mode: 0o20000000500, killed: 0 },
+        { name: 'running without them: killed, and refused', state: RUNNING, mode: 0o20000000700, killed: 1, message: 'lost while it was started' },
+        { name: 'over: refused, for nobody knows whether it had them', state: EXITED, mode: 0o20000000500, killed: 0, message: 'is not known' },
+      ];
+      for (const { name, state, mode, killed, message } of cases) {
+        it(name, async () => {
+          docker.on(`GET ${CONTAINER}/json`, state).on(`HEAD ${CONTAINER}/archive`, folder(mode)).on(`POST ${CONTAINER}/kill`, DONE);
+          const outcome: unknown = await engine.start('j1', signal, secrets).catch((error: unknown) => error);
+          if (message === undefined) expect(outcome).to.include({ state: 'running' });
+          else expect(outcome).to.include({ name: 'EngineRefused', temporary: true }).and.have.property('message').that.contains(message);
+          expect(docker.made(`POST ${CONTAINER}/kill`)).to.have.length(killed);
+        });
+      }
+    });
+
     it('a start that fails is final, its words cleaned', async () => {
-      docker.on(`GET ${CONTAINER}/json`, container()).on(`POST ${CONTAINER}/start`, {
+      docker.on(`GET ${CONTAINER}/json`, container()).on(`POST ${BY_ID}/start`, {
         status: 500, json: { message: 'OCI runtime create failed: mount through procfd: /var/lib/docker/overlay2/1/merged: not a directory' },
       });
       const error = await failure(engine.start('j1', signal));
@@ -307,17 +360,26 @@ describe('DockerEngine, with an engine that misbehaves', () => {
 
   describe('mayStartAgain', () => {
     const created = `{"Type":"container","Action":"create","Actor":{"ID":"${CONTAINER_ID}"}}\n`;
+    const started = created.replace('create', 'start');
     const cases = [
-      { name: 'yes, of a container whose making the engine remembers', state: container(), events: created, answer: true },
-      { name: 'no, of one that it has forgotten', state: container(), events: '', answer: false },
-      { name: 'no, of one that had the same name', state: container(), events: created.replace(CONTAINER_ID, 'another'), answer: false },
-      { name: 'yes, of one that runs: starting it does nothing', state: RUNNING, events: '', answer: true },
-      { name: 'yes, of one that is not there', state: { status: 404, json: { message: 'no such container' } }, events: '', answer: true },
+      { name: 'yes, of a container whose making the engine remembers, which is removed', state: container(), events: [created], answer: true, removals: 1 },
+      { name: 'no, of one that it has forgotten', state: container(), events: [''], answer: false, removals: 0 },
+      { name: 'no, of one that had the same name', state: container(), events: [created.replace(CONTAINER_ID, 'another')], answer: false, removals: 0 },
+      { name: 'no, of one that was started all the same', state: container(), events: [created + started], answer: false, removals: 0 },
+      { name: 'no, of one that was started, and over, before it was removed', state: container(), events: [created, created + started], answer: false, removals: 1 },
+      { name: 'yes, of one that was started at this moment: it is left as it is', state: container(), events: [created], removed: { status: 409, json: { message: 'You cannot remove a running container' } }, answer: true, removals: 1 },
+      { name: 'yes, of one that runs: starting it does nothing', state: RUNNING, events: [''], answer: true, removals: 0 },
+      { name: 'yes, of one that is not there', state: NONE, events: [''], answer: true, removals: 0 },
     ];
-    for (const { name, state, events, answer } of cases) {
+    for (const { name, state, events, removed = DONE, answer, removals } of cases) {
       it(name, async () => {
-        docker.on(`GET ${CONTAINER}/json`, state).on('GET /info', { json: { SystemTime: '2026-01-01T00:00:00.5Z' } }).on('GET /events', { raw: (response) => void response.end(events) });
+        docker
+          .on(`GET ${CONTAINER}/json`, state)
+          .on('GET /info', { json: { SystemTime: '2026-01-01T00:00:00.5Z' } })
+          .on('GET /events', ...events.map((each): Answer => ({ raw: (response) => void response.end(each) })))
+          .on(`DELETE ${BY_ID}`, removed);
         expect(await engine.mayStartAgain('j1')).to.equal(answer);
+        expect(docker.made(`DELETE ${BY_ID}`).map(({ query }) => query.has('force'))).to.deep.equal(Array.from({ length: removals }, () => false));
         for (const { query } of docker.made('GET /events')) expect(query.get('until')).to.equal('1767225600.5');
       });
     }
@@ -448,7 +510,6 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       ['a timeout', { error: 'net/http: TLS handshake timeout' }, true],
       ['bytes that were changed on their way', { error: 'manifest verification failed for digest sha256:0' }, true],
       ['a layer that was changed on its way', { error: 'filesystem layer verification failed for digest sha256:0' }, true],
-      ['a full disk', { error: 'failed to register layer: no space left on device' }, true],
     ];
     for (const [what, line, temporary] of failures) {
       it(`${what} after 200 is a failure`, async () => {
@@ -456,6 +517,11 @@ describe('DockerEngine, with an engine that misbehaves', () => {
         expect(await failure(ensure())).to.include({ name: 'EngineRefused', temporary });
       });
     }
+
+    it('a full disk is an outage, in the engine\'s words: the job waits for room', async () => {
+      docker.on(`GET ${IMAGE_PATH}`, NONE, { json: SEEN }).on('POST /images/create', pulled({ status: 'Pulling' }, { error: 'failed to register layer: write /bin/a: no space left on device' }));
+      expect(await failure(ensure())).to.include({ code: 'EngineUnavailable' }).and.have.property('message').that.matches(/could not pull the image.*no space left/);
+    });
 
     it('a status is a failure', async () => {
       docker.on(`GET ${IMAGE_PATH}`, NONE).on('POST /images/create', { status: 404, json: { message: 'manifest for x not found: manifest unknown' } });

@@ -31,8 +31,10 @@ describe('preflight', () => {
     ['a runtime that is there', 'runtime', { Runtimes: { runc: {}, runsc: {} } }, { runtime: 'runsc' }, {}, 'has needed: runsc; the engine has runc, runsc'],
     ['a runtime that is not there', 'runtime', {}, { runtime: 'runsc' }, {}, 'lacks needed: runsc; the engine has runc'],
     ['seccomp', 'seccomp', {}, { require: ['seccomp'] }, {}, 'has needed: profile default'],
-    ['no seccomp', 'seccomp', { SecurityOptions: [] }, {}, {}, 'lacks: none'],
-    ['seccomp that filters nothing', 'seccomp', { SecurityOptions: ['name=seccomp,profile=unconfined'] }, { require: ['seccomp'] }, {}, 'lacks needed: profile unconfined'],
+    ['seccomp that nobody has asked for', 'seccomp', {}, {}, {}, 'has needed: profile default'],
+    ['no seccomp', 'seccomp', { SecurityOptions: [] }, {}, {}, 'lacks needed: none'],
+    ['no seccomp where the site does without', 'seccomp', { SecurityOptions: [] }, { withoutSeccomp: true }, {}, 'lacks: none'],
+    ['seccomp that filters nothing', 'seccomp', { SecurityOptions: ['name=seccomp,profile=unconfined'] }, {}, {}, 'lacks needed: profile unconfined'],
     ['AppArmor', 'mandatory-access-control', { SecurityOptions: ['name=apparmor', 'name=seccomp,profile=builtin'] }, {}, {}, 'has: apparmor'],
     ['neither AppArmor nor SELinux', 'mandatory-access-control', {}, {}, {}, 'lacks: neither AppArmor nor SELinux'],
     ['user namespaces', 'user-namespaces', { SecurityOptions: ['name=userns'] }, {}, {}, 'has: userns'],
@@ -69,6 +71,27 @@ describe('preflight', () => {
     }
     const lines = preflightLines(preflight, [{ rule: 'gvisor', relaxed: { runtime: 'runsc' } }, { rule: 'kata', relaxed: { runtime: 'kata' } }, { rule: 'plain', relaxed: { writableRoot: true } }]);
     expect(lines.filter((line) => line.includes('rule '))).to.deep.equal([`ok      ${'rule gvisor'.padEnd(25)} runtime runsc`, `MISSING ${'rule kata'.padEnd(25)} runtime kata; its jobs are refused`]);
+  });
+
+  it('takes root in a container where it is not root of the host, or where the rule says that it may be', () => {
+    const lacks = (root: 'apart' | 'host' | undefined, info: object, section: object = {}, runtime?: string): boolean => {
+      const preflight = preflightOf({ ...INFO, Runtimes: { runc: {}, runsc: {}, 'kata-runtime': {}, runscape: {} }, ...info }, VERSION, engineSchema.parse(section));
+      return lackingOf({ ...(root === undefined ? {} : { root }), ...(runtime === undefined ? {} : { runtime }) }, preflight).length > 0;
+    };
+    expect(lacks('apart', {}), 'an engine as most are').to.equal(true);
+    expect(lacks('host', {}), 'where it is wanted').to.equal(false);
+    expect(lacks(undefined, {}), 'who is not root').to.equal(false);
+    for (const option of ['name=userns', 'name=rootless']) expect(lacks('apart', { SecurityOptions: ['name=seccomp,profile=default', option] }), option).to.equal(false);
+    for (const runtime of ['runsc', 'kata-runtime']) {
+      expect(lacks('apart', {}, {}, runtime), `the rule's ${runtime}`).to.equal(false);
+      expect(lacks('apart', {}, { runtime }), `the site's ${runtime}`).to.equal(false);
+      expect(lacks('apart', { DefaultRuntime: runtime }), `the engine's ${runtime}`).to.equal(false);
+    }
+    for (const runtime of ['runc', 'runscape']) expect(lacks('apart', {}, {}, runtime), runtime).to.equal(true);
+    expect(lacks('apart', {}, { runtime: 'runsc' }, 'runc'), "the rule's runtime instead of the site's").to.equal(true);
+    const preflight = preflightOf(INFO, VERSION, engineSchema.parse({}));
+    expect(relaxationRefusal({ root: 'apart' }, preflight)).to.equal("the container engine lacks what the rule gives this container: a root that is not the host's: it has no user namespaces, and the runtime is no sandbox (runsc, kata)");
+    expect(preflightLines(preflight, [{ rule: 'old', relaxed: { root: 'apart' } }]).some((line) => line.startsWith(`MISSING ${'rule old'.padEnd(25)} a root that`))).to.equal(true);
   });
 
   it('says everything in lines, and in one sentence why no job can run', () => {

@@ -384,6 +384,13 @@ describe('DockerProjects, with an engine that misbehaves', () => {
       expect(docker.made('DELETE /containers/half')).to.deep.equal([]);
     });
 
+    it('on a full disk is an outage, in the engine\'s words: the job waits for room, and what is there stays', async () => {
+      docker.on(MAKING, { status: 500, json: { message: 'mkdir /var/lib/docker/overlay2/x: no space left on device' } }).on(`DELETE /containers/${HALF}.blank`, DONE);
+      const error = await failure(projects.create(JOB, projectOf({}), signal));
+      expect(error).to.include({ code: 'EngineUnavailable' }).and.have.property('message').that.equals('the engine refused to create the project: mkdir (path): no space left on device');
+      expect(docker.calls.filter(({ call }) => call.startsWith('DELETE ') && !call.endsWith('.blank'))).to.deep.equal([]);
+    });
+
     it('one that was made now, and is not as asked for, is a final failure', async () => {
       docker.on(`GET /containers/${HALF}/json`, half()).on('DELETE /containers/half', DONE).on(`DELETE /containers/${HALF}.blank`, DONE);
       expect(await failure(projects.create(JOB, projectOf({}), signal))).to.include({ name: 'EngineRefused', temporary: false });

@@ -5,7 +5,7 @@ describe('the engine section of the configuration', () => {
   it('may be empty', () => {
     expect(engineSchema.parse({})).to.deep.equal({
       plaintext: false, tmp: 2 ** 28, work: 2 ** 30, sharedMemory: 2 ** 26, processes: 256, openFiles: 4096, fileSize: 10 * 2 ** 30,
-      outputBytes: 64 * 2 ** 30, outputQuota: false, outputLook: 5, logSize: 10 * 2 ** 20, stopGrace: 10, hostHasNoSwap: false, networks: [], require: [], answerWithin: 120,
+      outputBytes: 64 * 2 ** 30, outputQuota: false, outputLook: 5, logSize: 10 * 2 ** 20, stopGrace: 10, hostHasNoSwap: false, withoutSeccomp: false, networks: [], require: [], answerWithin: 120,
     });
   });
 

@@ -12,6 +12,7 @@ import { SqliteJobStore } from '../../../src/store/sqlite-job-store.ts';
 import { SqlitePulledImages } from '../../../src/store/sqlite-pulled-images.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { jobWith, PINNED_TASK } from '../../support/jobs.ts';
+import { TestExecution } from '../../support/execution.ts';
 import { MemoryEngine } from '../../support/memory-engine.ts';
 
 const HOUR = 3_600_000;
@@ -114,6 +115,20 @@ describe('images that were pulled', () => {
     expect(await there()).to.deep.equal([]);
   });
 
+  it('stay for the first hour of a process, which knows of nobody who was told yes before', async () => {
+    await use(A);
+    clock.advance(100 * HOUR);
+    const pruning = new ImagePruning({ engine, images, pulls, clock, logger: createLogger('silent'), budget: DAY });
+    pruning.start();
+    await clock.whenSleepingUntil(clock.now() + HOUR);
+    clock.advance(HOUR - 1);
+    expect(await there()).to.deep.equal(['a']);
+    clock.advance(1);
+    await clock.whenSleepingUntil(clock.now() + HOUR / 6);
+    expect(await there()).to.deep.equal([]);
+    await pruning.stop();
+  });
+
   it('stay while a container uses them, whosever', async () => {
     await use(A);
     await engine.create('x', { ...PINNED_TASK, image: A }, signal);
@@ -131,6 +146,29 @@ describe('images that were pulled', () => {
     expect((await images.all()).map(({ name }) => name)).to.deep.equal([pinnedName(A)]);
     await sweep(DAY);
     expect(await images.all()).to.deep.equal([]);
+  });
+});
+
+describe('images of work that somebody was told yes of', () => {
+  it('stay for an hour, each of them', async () => {
+    const clock = new FakeClock();
+    const test = new TestExecution(clock, { imageBudget: { unused: 1 } });
+    await test.start();
+    const name = pinnedName(PINNED_TASK.image);
+    await test.engine.ensureImage(PINNED_TASK.image, () => undefined, signal);
+    await test.images.pulling(name, clock.now());
+    const sweep = async (pause: number): Promise<readonly string[]> => {
+      await clock.whenSleepingUntil(clock.now() + pause);
+      clock.advance(pause);
+      await clock.whenSleepingUntil(clock.now() + HOUR / 6);
+      return [...(await test.engine.imageSizes(signal)).keys()];
+    };
+    test.execution.promised(PINNED_TASK);
+    clock.advance(1);
+    test.execution.promised(PINNED_TASK);
+    expect(await sweep(HOUR - 1)).to.deep.equal([name]);
+    expect(await sweep(HOUR / 6)).to.deep.equal([]);
+    await test.remove();
   });
 });
 

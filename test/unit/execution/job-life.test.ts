@@ -109,6 +109,28 @@ describe('the life of a job', () => {
     });
   }
 
+  for (const step of ['wait', 'logs', 'outputs', 'remove'] as const) {
+    it(`leaves nothing when it is aborted after its exit, during ${step}, and keeps what it had written`, async () => {
+      const { id } = await test.run();
+      await test.inPhase(id, 'EXECUTING');
+      await test.engine.whenCalled('wait', id);
+      // the engine tells of the end by the answer to that call
+      const release = step === 'wait' ? undefined : test.engine.hold(step);
+      test.engine.finish(id, { code: 0, stdout: 'out', files: { a: '1' } });
+      if (step !== 'wait') await test.engine.whenCalled(step, id);
+      const { phase } = await test.execution.services.docker.abort(id, ANONYMOUS);
+      // its end was recorded before the removal began
+      expect(phase).to.equal(step === 'remove' ? 'COMPLETED' : 'ABORTED');
+      release?.();
+      while (test.engine.jobs().length > 0 || test.execution.active > 0) await nextTurn();
+      const job = await test.get(id);
+      expect(job.phase).to.equal(phase);
+      expect(job.results.map(({ id: name, size }) => [name, size])).to.deep.equal([['stdout', 3], ['stderr', 0], ['a', 1]]);
+      expect(test.execution.slots.running).to.deep.equal([]);
+      expect(test.engine.starts(id)).to.equal(1);
+    });
+  }
+
   it('keeps a terminal phase, whatever comes later', async () => {
     const { id } = await test.run();
     await test.inPhase(id, 'EXECUTING');

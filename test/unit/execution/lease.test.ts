@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { EngineRefused } from '../../../src/engine/engine.ts';
 import { GatewayError } from '../../../src/errors.ts';
 import { Lease, LeaseLost } from '../../../src/execution/lease.ts';
 import type { JobStore } from '../../../src/store/job-store.ts';
@@ -94,6 +95,51 @@ describe('leases', () => {
     const { id } = await test.run();
     expect(await failed).to.be.instanceOf(Error);
     expect(test.engine.starts(id)).to.equal(0);
+  });
+
+  it('a gateway that freezes while it starts a job starts nothing when it wakes, whatever its successor has done', async () => {
+    let frozen = false;
+    const first = new TestExecution(clock, { lease: LENGTH / 1000 }, (store) => new Proxy(store, {
+      get(target, name) {
+        if (name === 'heartbeat' && frozen) return () => Promise.reject(new GatewayError('Unavailable', 'asleep'));
+        const member: unknown = Reflect.get(target, name);
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    }));
+    const start = first.engine.start.bind(first.engine);
+    let thaw = (): void => undefined;
+    const thawed = new Promise<void>((resolve) => (thaw = resolve));
+    let late: Promise<unknown> | undefined;
+    first.engine.start = (jobId, signal, secrets, options) => {
+      first.engine.start = start;
+      const mayAct = async (): Promise<void> => {
+        frozen = true;
+        await thawed;
+        await options?.mayAct?.();
+      };
+      const starting = start(jobId, signal, secrets, { mayAct });
+      late = starting.catch((error: unknown) => error);
+      return starting;
+    };
+    await first.start();
+    const { id } = await first.run();
+    while (!frozen) await new Promise((resolve) => setImmediate(resolve));
+    const second = first.another();
+    await second.start();
+    while (first.engine.starts(id) === 0) {
+      clock.advance(LENGTH / 5);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(first.engine.calls.filter(({ call, jobId }) => call === 'create' && jobId === id)).to.have.length(3);
+    first.engine.refuseRemoval(id, new EngineRefused('not now'));
+    first.engine.finish(id, { code: 0 });
+    await second.inPhase(id, 'COMPLETED');
+    thaw();
+    expect(await late).to.have.property('name', 'Interrupted');
+    expect(first.engine.starts(id)).to.equal(1);
+    first.engine.refuseRemoval(id, undefined);
+    await second.stop();
+    await first.remove();
   });
 
   it('a gateway that cannot store its heartbeats lets its jobs go, and touches none that another has taken over', async () => {

@@ -128,11 +128,15 @@ describe('recovery: store x engine', () => {
     const id = await leave('EXECUTING', 'running');
     test.engine.disconnect();
     await test.start();
+    expect(test.execution.standstill).to.contain('has just started');
     await clock.whenSleepingUntil(clock.now() + 1000);
     expect((await test.get(id)).phase).to.equal('EXECUTING');
+    expect(test.execution.standstill).to.equal('the container engine does not answer');
     test.engine.reconnect();
     clock.advance(1000);
     await test.engine.whenCalled('wait', id);
+    await clock.whenSleepingUntil(clock.now() + 10_000);
+    expect(test.execution.standstill).to.equal(undefined);
     test.engine.finish(id, { code: 0 });
     await test.inPhase(id, 'COMPLETED');
   });
@@ -154,6 +158,22 @@ describe('recovery: store x engine', () => {
     test.engine.finish(id, { code: 0 });
     await test.inPhase(id, 'COMPLETED');
     expect(test.engine.starts(id)).to.equal(1);
+  });
+
+  it('counts a container in its grace as part of the offer: the next job starts when it is gone', async () => {
+    test.engine.behave({ ignoresStop: true });
+    const id = await leave('ABORTED', 'running');
+    offer = { ...PLENTY, slots: 1 };
+    await test.start();
+    const waiting = await test.run();
+    await test.engine.whenCalled('stop', id);
+    await clock.whenSleepingUntil(clock.now() + 10_000);
+    expect(test.execution.slots.has(id)).to.equal(true);
+    clock.advance(10_000);
+    await test.inPhase(waiting.id, 'EXECUTING');
+    const order = test.engine.calls.filter(({ call, jobId }) => (call === 'remove' && jobId === id) || (call === 'start' && jobId === waiting.id));
+    expect(order.map(({ call }) => call)).to.deep.equal(['remove', 'start']);
+    expect(test.execution.slots.running).to.deep.equal([waiting.id]);
   });
 
   it('ends a job that ran over its limit while nobody watched', async () => {

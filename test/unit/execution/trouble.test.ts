@@ -130,6 +130,31 @@ describe('jobs in trouble', () => {
     expect((await test.get(id)).error).to.include({ type: 'transient' }).and.have.property('message').that.matches(/had ended with exit code 0/);
   });
 
+  it('of a container that vanished while its results were copied, nothing stays that no record tells of', async () => {
+    const { id } = await test.run();
+    await test.inPhase(id, 'EXECUTING');
+    test.engine.failNext('outputs', { error: new GatewayError('EngineUnavailable', 'away') });
+    test.engine.finish(id, { code: 0, stdout: 'kept' });
+    await test.engine.whenCalled('outputs');
+    expect(await test.results.jobs()).to.deep.equal([id]);
+    test.engine.lose(id);
+    await passesUntil(inPhase(id, 'ERROR'));
+    await test.engine.whenCalled('remove', id);
+    expect((await test.get(id)).results).to.deep.equal([]);
+    expect(await test.results.jobs()).to.deep.equal([]);
+  });
+
+  it('of a job that cannot be ended properly neither', async () => {
+    const { id } = await test.run();
+    await test.inPhase(id, 'EXECUTING');
+    for (let i = 0; i < 20; i += 1) test.engine.failNext('outputs', { error: new Error('a fault of ours') });
+    test.engine.finish(id, { code: 0, stdout: 'kept' });
+    await passesUntil(inPhase(id, 'ERROR'));
+    await passesUntil(() => test.engine.jobs().length === 0);
+    expect((await test.get(id)).results).to.deep.equal([]);
+    expect(await test.results.jobs()).to.deep.equal([]);
+  });
+
   it('one job that cannot be removed keeps no other from being recovered, started or destroyed', async () => {
     const poison = jobWith({ phase: 'COMPLETED', destruction: clock.now() + 1000 });
     await test.store.create(poison);
@@ -175,6 +200,18 @@ describe('jobs in trouble', () => {
     });
   });
 
+  for (const step of ['ensureImage', 'create'] as const) {
+    it(`a full disk of the engine at ${step}: the job waits for as long as it takes, says so, and runs when there is room`, async () => {
+      const full = new GatewayError('EngineUnavailable', 'no space left on device');
+      for (let i = 0; i < 12; i += 1) test.engine.failNext(step, { error: full });
+      const { id } = await test.run();
+      await passesUntil(() => test.engine.calls.filter(({ call }) => call === step).length >= 12);
+      const job = await test.get(id);
+      expect([job.phase, job.info.message]).to.deep.equal(['QUEUED', 'waiting: no space left on device']);
+      await passesUntil(inPhase(id, 'EXECUTING'));
+    });
+  }
+
   it('a container that an earlier try has started is taken as it is, though nobody can be asked about its image', async () => {
     test.engine.failNext('start', { after: true });
     const { id } = await test.run();
@@ -182,6 +219,34 @@ describe('jobs in trouble', () => {
     test.policy.outage = () => new GatewayError('RegistryUnavailable', 'away');
     await passesUntil(inPhase(id, 'EXECUTING'));
     expect(test.engine.starts(id)).to.equal(1);
+  });
+
+  describe('a gateway that dies while it starts a job with secrets', () => {
+    /** Its call has started the container, `arrived`: with the secrets. Nobody has looked whether. */
+    async function dies(arrived: boolean): Promise<string> {
+      const start = test.engine.start.bind(test.engine);
+      test.engine.start = async (jobId, signal, secrets, mayAct) => {
+        test.engine.start = start;
+        await start(jobId, signal, arrived ? secrets : undefined, mayAct);
+        throw new GatewayError('EngineUnavailable', 'gone');
+      };
+      const parameters = [{ name: 'IMAGE', value: 'registry.test/a:1' }, { name: 'SECRET.token', value: 'x' }];
+      return (await test.execution.services.docker.create({ parameters, run: true }, ANONYMOUS)).id;
+    }
+
+    it('when the program has them: it is taken as it is', async () => {
+      const id = await dies(true);
+      await passesUntil(inPhase(id, 'EXECUTING'));
+      expect(test.engine.starts(id)).to.equal(1);
+    });
+
+    it('when the program is without them: it is ended, and the job with it', async () => {
+      const id = await dies(false);
+      await passesUntil(inPhase(id, 'ERROR'));
+      expect((await test.get(id)).error).to.deep.equal({ type: 'transient', message: 'it does not have its secrets' });
+      await passesUntil(() => test.engine.jobs().length === 0);
+      expect(test.engine.starts(id)).to.equal(1);
+    });
   });
 
   describe('an engine that dies while it is asked to start a container', () => {

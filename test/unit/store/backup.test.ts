@@ -1,12 +1,17 @@
 import { expect } from 'chai';
-import { closeSync, mkdtempSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { SystemClock } from '../../../src/clock.ts';
+import { loadConfig } from '../../../src/config.ts';
+import { startGateway } from '../../../src/gateway.ts';
+import { createLogger } from '../../../src/logger.ts';
 import { backup } from '../../../src/store/backup.ts';
 import type { Phase } from '../../../src/job/phase.ts';
 import { FileResultStore } from '../../../src/store/file-result-store.ts';
+import { refuseHalfRestored, tidyRestores } from '../../../src/store/interrupted-restore.ts';
 import { restore } from '../../../src/store/restore.ts';
 import { SqliteDatabase } from '../../../src/store/sqlite-database.ts';
 import { SqliteJobStore } from '../../../src/store/sqlite-job-store.ts';
@@ -70,6 +75,60 @@ describe('backup and restore', () => {
     expect(readdirSync(data)).to.include.members(['jobs.db', 'link-key', 'registry']).and.not.to.include('results');
     store = new SqliteJobStore(new SqliteDatabase(join(data, 'jobs.db')));
     expect((await store.get(kept.id))?.id).to.equal(kept.id);
+  });
+
+  describe('a restore that was killed', () => {
+    /** As it leaves the folder: the old store aside, of the new one the results moved in already. */
+    async function killed(): Promise<string> {
+      await backup(data, archive, { results: true });
+      await store.close();
+      const aside = join(data, 'before-restore-abc');
+      mkdirSync(aside);
+      for (const name of readdirSync(data).filter((each) => each !== 'registry' && each !== 'before-restore-abc')) renameSync(join(data, name), join(aside, name));
+      mkdirSync(join(data, '.restore-xyz'));
+      writeFileSync(join(data, '.restore-xyz', 'jobs.db'), 'x');
+      mkdirSync(join(data, 'results', 'other'), { recursive: true });
+      writeFileSync(join(data, 'results', 'other', 'file'), 'x');
+      return aside;
+    }
+
+    it('keeps the gateway from making a store of its own: nothing is touched, and it says what to do', async () => {
+      const aside = await killed();
+      const said = await message(startGateway(await loadConfig(undefined, { PRATIQUE_DATA: data }), new SystemClock(), createLogger('silent')));
+      expect(said).to.contain('interrupted').and.to.contain('pratique restore').and.to.contain(aside).and.to.contain('.restore-xyz');
+      expect(readdirSync(data).toSorted()).to.deep.equal(['.restore-xyz', 'before-restore-abc', 'registry', 'results']);
+    });
+
+    it('can be made again: what the first has put there is moved aside', async () => {
+      await killed();
+      const { aside } = await restore(data, archive, { replace: false, keepQueue: false });
+      expect(readdirSync(aside ?? '')).to.deep.equal(['results']);
+      expect(readdirSync(join(data, 'results'))).to.deep.equal([kept.id]);
+      await refuseHalfRestored(data);
+      store = new SqliteJobStore(new SqliteDatabase(join(data, 'jobs.db')));
+      expect((await store.get(kept.id))?.id).to.equal(kept.id);
+      await tidyRestores(data);
+      expect(readdirSync(data).filter((name) => name.startsWith('.'))).to.deep.equal([]);
+    });
+
+    it('is nothing to a folder that has a store, or none of a restore', async () => {
+      await refuseHalfRestored(data);
+      await refuseHalfRestored(join(folder, 'nowhere'));
+      mkdirSync(join(data, '.restore-xyz'));
+      await refuseHalfRestored(data);
+    });
+  });
+
+  it('what a killed backup has left is removed by a later one, what one leaves that is under way is not', async () => {
+    for (const name of ['old', 'new']) {
+      mkdirSync(join(folder, `.pratique-backup-${name}`));
+      writeFileSync(join(folder, `.pratique-backup-${name}`, 'archive'), 'x');
+    }
+    const past = Date.now() / 1000 - 3601;
+    for (const name of ['archive', '']) utimesSync(join(folder, '.pratique-backup-old', name), past, past);
+    utimesSync(join(folder, '.pratique-backup-new'), past, past);
+    await backup(data, archive, { results: true });
+    expect(readdirSync(folder).toSorted()).to.deep.equal(['.pratique-backup-new', 'backup.tar', 'data']);
   });
 
   for (const [keepQueue, queued] of [
