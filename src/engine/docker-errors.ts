@@ -42,20 +42,24 @@ export function refusal(asked: string, error: DockerStatusError): EngineRefused 
 }
 
 const LONGEST = 300;
-/** Folders that exist on the host and mean nothing to a job. */
-const HOST_PATH = /(?:\/(?:var|run|proc|sys|usr|root|home|opt|srv|mnt|lib|tmp\/docker)[^\s"'`,;:)]*)/g;
+/** A path from the root, or the URL of one; in quotes as a whole, for it may hold spaces. No part of a name of a registry's, nor of another URL. */
+const PATH = /(["'`])\/(?!\/)(?:(?!\1).)+\1|\b(?:file|unix):\/\/[^\s"'`,;:)]+|(?<![\p{L}\p{N}_.\/~-])\/(?!\/)[^\s"'`,;:)]+/gu;
+/** Where an engine names a path inside the container. */
+const INSIDE = /(?:(?<!\/)\bexec:? |\bcwd \(|\brootfs at |\bmount ?point (?:for )?|\bworking directory )["']?(\/[^\s"'`,;:)]+)/gi;
+/** Folders that exist on the host and mean nothing to a job, and those that engines have below their data root, wherever that is. */
+const HOST = /^\/(?:var|run|proc|sys|usr|root|home|opt|srv|mnt|lib|tmp\/docker)|\/(?:overlay2?|containers|overlay-containers|volumes|merged|_data|buildkit|containerd|snapshots|rootfs|vfs|aufs|btrfs|zfs|devicemapper|io\.containerd[^/]*)(?:\/|$)/;
 const ADDRESS = /(?:\b\d{1,3}(?:\.\d{1,3}){3}\b|\[[0-9a-f:.]*:[0-9a-f:.]*(?:%\w+)?\])(?::\d+)?/gi;
 const LONG_HEX = /\b[0-9a-f]{32,}\b/g;
 /** Control, format, separator and unassigned characters: what could forge a line or turn the reading direction. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]+/gu;
 
-/** An engine's words without paths of the host, addresses and ids, on one line, at most 300 characters. */
+/** An engine's words without paths of the host (an absolute one is, but where the engine names one inside the container), addresses and ids, on one line, at most 300 characters. */
 export function cleaned(words: string): string {
-  const text = words
-    .slice(0, 4 * LONGEST)
-    .replace(UNPRINTABLE, ' ')
+  const line = words.slice(0, 4 * LONGEST).replace(UNPRINTABLE, ' ');
+  const inside = new Set([...line.matchAll(INSIDE)].flatMap(([, path]) => (path === undefined || HOST.test(path) ? [] : [path])));
+  const text = line
     .replace(/^\(HTTP code \d+\) [^-]* - /, '')
-    .replace(HOST_PATH, '(path)')
+    .replace(PATH, (path, quote: string | undefined) => (inside.has(quote === undefined ? path : path.slice(1, -1)) ? path : `${quote ?? ''}(path)${quote ?? ''}`))
     .replace(ADDRESS, '(address)')
     .replace(LONG_HEX, '(id)')
     .replace(/\s+/g, ' ')
@@ -68,8 +72,12 @@ function memberOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && name in value ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-/** Words of an engine that is in trouble itself, not with the image. */
-const TROUBLE = /already exists|libnetwork|context (?:deadline|cancel)|transport|connection|no space left|unavailable|ttrpc|time.?out|database not open|input\/output error/i;
+const TROUBLE = /already exists|shutting down|libnetwork|context (?:deadline|cancel)|transport|connection|no space left|unavailable|ttrpc|time.?out|database not open|input\/output error/i;
+
+/** Whether these are words of an engine that is in trouble itself, not with the image. */
+export function isTrouble(words: string): boolean {
+  return TROUBLE.test(words);
+}
 
 /** What the kernel says of a full disk, in the middle of whatever the engine says of it. */
 const FULL = /no space left/i;
@@ -90,7 +98,15 @@ export async function withRoom<T>(work: () => Promise<T>): Promise<T> {
 
 /** Final, whatever the reason: whether the program ran is not always known, and it must not run twice. */
 export function couldNotStart(message: string, cause?: unknown): EngineRefused {
-  return new EngineRefused(message, { temporary: TROUBLE.test(message), cause });
+  return new EngineRefused(message, { temporary: isTrouble(message), cause });
+}
+
+/** Makes a start after which no other is made; the engine's no becomes EngineRefused, as `couldNotStart` has it. */
+export async function mustStart(asked: string, start: () => Promise<unknown>): Promise<void> {
+  await start().catch((error: unknown) => {
+    if (error instanceof DockerStatusError) throw couldNotStart(refusal(asked, error).message, error);
+    throw error;
+  });
 }
 
 /** Of the only container of a job. */

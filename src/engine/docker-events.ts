@@ -11,7 +11,8 @@ const eventSchema = z.object({ Action: z.string(), Actor: z.object({ ID: z.strin
 
 /**
  * Whether the engine remembers that it has made this container. It forgets the latest few hundred events with its own end; so
- * yes means that it has been up ever since, and knows whether the container was started. No means that this cannot be said.
+ * yes means that it has been up ever since, and knows whether the container was started. No means that this cannot be said: it was
+ * restarted, or so much has happened since that the making is no longer among the latest. Nothing else in its API tells since when it is up.
  * Throws EngineUnavailable.
  */
 export async function remembersCreation(calls: DockerCalls, containerId: string): Promise<boolean> {

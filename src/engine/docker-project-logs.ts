@@ -116,3 +116,8 @@ export function secondsOf(time: string): string {
   const [whole = '', rest = ''] = time.replace('Z', '').split('.');
   return `${String(Date.parse(`${whole}Z`) / 1000)}.${rest}`;
 }
+
+/** Entries as they were written, without their times. */
+export async function* bytesOf(entries: AsyncIterable<LogEntry>): AsyncGenerator<Buffer> {
+  for await (const { bytes } of entries) yield bytes;
+}

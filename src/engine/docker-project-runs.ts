@@ -76,7 +76,7 @@ export class ProjectRuns {
     // from before the look or after: a start may begin or end meanwhile
     const before = this.starts.underWay(container);
     const inspected = await this.container(container, signal);
-    return inspected && runOfService(jobId, inspected, before ?? this.starts.underWay(container));
+    return inspected && runOfService(jobId, inspected, before ?? this.starts.underWay(container), this.starts);
   }
 
   /** Sees to it that containers which have not been started, or would be once more, never are. */
@@ -136,15 +136,20 @@ export class ProjectRuns {
 }
 
 /** `underWay`: the number of a start that this process is making; until that is made, it does not count. */
-function runOfService(jobId: string, container: InspectedContainer, underWay: number | undefined): ServiceRun {
+function runOfService(jobId: string, container: InspectedContainer, underWay: number | undefined, starts: ProjectStarts): ServiceRun {
   const found = parse(labels, (container.Config as { Labels?: unknown }).Labels);
   const health = container.State.Health?.Status;
   const marks = marksOf(container.Name);
+  const run = runOf(jobId, container);
+  // of a container that was started well the engine forgets what it said before
+  const kept = run.state === 'exited' && (run.startedAt === undefined || marks.restarts > 0) ? run.exit?.error : undefined;
+  const refused = kept ?? starts.refusal(container.Id, run);
   return {
     container: container.Id,
     plan: parse(planSchema, JSON.parse(found[SERVICE_LABELS.plan] ?? '{}')),
     user: String(container.Config['User']),
-    run: runOf(jobId, container),
+    run,
+    ...(refused === undefined ? {} : { refused }),
     held: marks.held,
     asked: marks.asked,
     starting: underWay !== undefined,

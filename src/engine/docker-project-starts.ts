@@ -1,5 +1,8 @@
+import type { Instant } from '../clock.ts';
+import { cleaned, DockerStatusError } from './docker-errors.ts';
 import type { ProjectMarks } from './docker-project-marks.ts';
 import type { ServiceRun } from './docker-project-state.ts';
+import type { EngineRun } from './engine.ts';
 
 /** Times a container had been started once more, were this start made: 0 = its first. */
 function numberOf({ run, restarts }: ServiceRun): number {
@@ -14,6 +17,8 @@ export class ProjectStarts {
   readonly #marks: ProjectMarks;
   /** The latest start of each container; kept when it has been made, for others may have looked before. */
   readonly #begun = new Map<string, { readonly number: number; readonly done: Promise<void>; over: boolean }>();
+  /** The engine's words, by container; it mostly keeps them itself, but not when it fails early, nor when it goes down then. */
+  readonly #refusals = new Map<string, { readonly startedAt: Instant | undefined; readonly words: string }>();
 
   constructor(marks: ProjectMarks) {
     this.#marks = marks;
@@ -38,7 +43,8 @@ export class ProjectStarts {
 
   /**
    * The same with the intent written first, so that nobody starts it again who does not know what became of it. `mayAct` is asked
-   * before either, and its error is thrown.
+   * before either, and its error is thrown. Where the engine answers that it cannot start it, that is kept, and the start is not made
+   * again: it is counted, and whether the program ran is not always known then.
    */
   async marked(one: ServiceRun, mayAct: () => Promise<void>, start: () => Promise<unknown>): Promise<void> {
     await this.once(one, async () => {
@@ -46,8 +52,17 @@ export class ProjectStarts {
       await mayAct();
       await this.#marks.set(one.container, number === 0 ? { asked: true } : { restarts: number });
       await mayAct();
-      await start();
+      await start().catch((error: unknown) => {
+        if (!(error instanceof DockerStatusError)) throw error;
+        this.#refusals.set(one.container, { startedAt: one.run.startedAt, words: cleaned(error.message) });
+      });
     });
+  }
+
+  /** Why the latest start of a container that is seen like this was refused; undefined = it was not, or not to this process. */
+  refusal(container: string, run: EngineRun): string | undefined {
+    const refused = this.#refusals.get(container);
+    return refused === undefined || run.state === 'running' || run.startedAt !== refused.startedAt ? undefined : refused.words;
   }
 
   /** The number of the start that is under way here. */
@@ -64,5 +79,6 @@ export class ProjectStarts {
   /** To be called when the container is gone. */
   forget(container: string): void {
     this.#begun.delete(container);
+    this.#refusals.delete(container);
   }
 }

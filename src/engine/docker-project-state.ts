@@ -1,4 +1,5 @@
 import type { ContainerPlan } from './docker-project-names.ts';
+import { isTrouble } from './docker-errors.ts';
 import type { EngineRun, Exit } from './engine.ts';
 
 /** One container of a project as the engine sees it. */
@@ -17,6 +18,8 @@ export interface ServiceRun {
   readonly starting: boolean;
   /** Times it was started once more. */
   readonly restarts: number;
+  /** Why the engine could not start it the last time; absent = it could, or was not asked. */
+  readonly refused?: string;
   /** Absent = has no health check. */
   readonly health?: string;
 }
@@ -42,7 +45,7 @@ type Standing = 'met' | 'waits' | 'never';
  */
 export function projectState(containers: readonly ServiceRun[]): ProjectState {
   const running = containers.filter(({ run }) => run.state === 'running');
-  const failed = containers.find(({ run }) => run.state === 'exited' && run.startedAt === undefined);
+  const failed = containers.find(({ refused, run }) => refused !== undefined || (run.state === 'exited' && run.startedAt === undefined));
   const waiting = containers.filter(({ held, run }) => run.state === 'created' && !held).map((one) => ({ one, needs: one.plan.needs.map((need) => ({ ...need, standing: standingOf(need, containers) })) }));
   const hopeless = waiting.flatMap(({ one, needs }) => needs.filter(({ standing }) => standing === 'never').map((need) => ({ one, need })))[0];
   const main = containers.filter(({ plan }) => plan.main);
@@ -51,11 +54,13 @@ export function projectState(containers: readonly ServiceRun[]): ProjectState {
   const again = containers.filter((one) => restarts(one, containers));
   const common = { ready, again, running, waitsForHealth };
   const over = { ...common, ready: [], again: [] };
-  if (main.length > 0 && main.every((one) => one.run.state === 'exited' && !again.includes(one))) return { ...over, exit: exitOf(main) };
-  if (failed !== undefined) return { ...over, exit: failure(`service ${failed.plan.service} could not be started: ${failed.run.exit?.error ?? 'no reason given'}`, failed.run.exit) };
+  if (main.length > 0 && main.every((one) => one.run.state === 'exited' && one.refused === undefined && !again.includes(one))) {
+    return { ...over, exit: { ...exitOf(main), ...(main.some((one) => one.held && restarts({ ...one, held: false }, containers)) ? { stopped: true } : {}) } };
+  }
+  if (failed !== undefined) return { ...over, exit: notStarted(failed) };
   if (hopeless !== undefined) return { ...over, exit: failure(`service ${hopeless.one.plan.service} cannot start: it waits for ${hopeless.need.service} to be ${said(hopeless.need.condition)}, which ${whyNot(hopeless.need.service, containers)}`) };
   // Nothing runs, nothing can start: somebody has stopped the project on its way up.
-  if (running.length + ready.length + again.length === 0) return { ...common, exit: failure('the project was stopped before all of its services had started') };
+  if (running.length + ready.length + again.length === 0) return { ...common, exit: { ...failure('the project was stopped before all of its services had started'), stopped: true } };
   return common;
 }
 
@@ -76,7 +81,7 @@ export function canRestart({ held, plan, restarts: times }: ServiceRun): boolean
 /** Whether a container has ended and is to be started once more; an end that somebody waits for, or that is the job's, is none to undo. */
 function restarts(one: ServiceRun, containers: readonly ServiceRun[]): boolean {
   const { plan, run } = one;
-  if (run.state !== 'exited' || run.startedAt === undefined || !canRestart(one)) return false;
+  if (run.state !== 'exited' || run.startedAt === undefined || one.refused !== undefined || !canRestart(one)) return false;
   if (run.exit?.code !== 0) return true;
   const awaited = containers.some((other) => other.plan.needs.some(({ service, condition }) => service === plan.service && condition === 'service_completed_successfully'));
   return plan.restart?.always === true && !plan.main && !awaited;
@@ -108,6 +113,14 @@ function exitOf(main: readonly ServiceRun[]): Exit {
   if (bad === undefined) return { code: 0, outOfMemory: exits.some(({ exit }) => exit.outOfMemory) };
   if (exits.length === 1) return bad.exit;
   return { ...bad.exit, error: `service ${bad.plan.service}${bad.exit.error === undefined ? '' : `: ${bad.exit.error}`}` };
+}
+
+/** The end of a job of which the engine could not start a service: never with the exit code of an earlier run of it. */
+function notStarted({ plan, refused, run }: ServiceRun): Exit {
+  const words = refused ?? 'no reason given';
+  const said = `service ${plan.service} could not be started${run.startedAt === undefined ? '' : ' once more'}: ${words}`;
+  if (isTrouble(words)) return { ...failure(said), temporary: true };
+  return failure(said, run.startedAt === undefined ? run.exit : undefined);
 }
 
 /** An end that is not a container's own. */

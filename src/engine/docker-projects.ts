@@ -10,7 +10,7 @@ import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import type { DockerEngineOptions } from './docker-engine.ts';
 import { diskUse } from './docker-disk-use.ts';
-import { EngineLate, outageIfFull } from './docker-errors.ts';
+import { EngineLate, mustStart, withRoom } from './docker-errors.ts';
 import { remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { isJobId } from './docker-names.ts';
@@ -72,16 +72,12 @@ export class DockerProjects implements ProjectEngine {
     const imageIds = await translatedCalls('show the images', () => this.#builder.verifiedImages(project, signal));
     signal.throwIfAborted();
     // From here on no signal: what has begun on the engine goes on there, and must be known to be there.
-    try {
-      await translatedCalls('create the project', async () => {
-        const { runs, lost } = await this.#runs.found(jobId, this.#names(jobId));
-        if (lost && runs.some(({ run }) => run.state !== 'created')) return;
-        // Where it fails, what is there stays: it may be good, and it may be a successor's by now.
-        await this.#builder.build(jobId, project, imageIds, mayAct);
-      });
-    } catch (error) {
-      throw outageIfFull(error);
-    }
+    await withRoom(() => translatedCalls('create the project', async () => {
+      const { runs, lost } = await this.#runs.found(jobId, this.#names(jobId));
+      if (lost && runs.some(({ run }) => run.state !== 'created')) return;
+      // Where it fails, what is there stays: it may be good, and it may be a successor's by now.
+      await this.#builder.build(jobId, project, imageIds, mayAct);
+    }));
   }
 
   async start(jobId: string, signal: AbortSignal, secrets: Secrets = new Map(), { mayAct = free }: ActOptions = {}): Promise<EngineRun> {
@@ -89,7 +85,7 @@ export class DockerProjects implements ProjectEngine {
     return translatedCalls('start the project', async () => {
       const before = await this.#mustBeThere(jobId);
       const { exit, ready } = projectState(before);
-      if (exit !== undefined && before.every(({ run }) => run.startedAt === undefined)) throw new EngineRefused(`the engine could not start the project: ${exit.error ?? ''}`);
+      if (exit !== undefined && before.every(({ run }) => run.startedAt === undefined)) throw new EngineRefused(`the engine could not start the project: ${exit.error ?? ''}`, { temporary: exit.temporary ?? false });
       const names = this.#names(jobId);
       if (before.some(({ run }) => run.startedAt !== undefined)) {
         // what is left is started by whoever waits for the project
@@ -98,7 +94,7 @@ export class DockerProjects implements ProjectEngine {
       }
       if (exit === undefined && ready.length > 0) await mayAct();
       // their intent is in the store
-      if (exit === undefined) await allDone(ready.map((one) => this.#start.first(one, { names, secrets, mayAct, signal })));
+      if (exit === undefined) await mustStart('start the project', () => allDone(ready.map((one) => this.#start.first(one, { names, secrets, mayAct, signal }))));
       return jobRun(jobId, await this.#mustBeThere(jobId));
     });
   }
@@ -262,11 +258,12 @@ export class DockerProjects implements ProjectEngine {
     return runs;
   }
 
-  /** Ends what runs of a project of which a service cannot be started. */
-  async #giveUp(jobId: string, { plan }: ServiceRun, { message }: EngineRefused, mayAct: () => Promise<void>): Promise<EngineRun> {
+  /** Ends what runs of a project of which a service cannot be brought its secrets. */
+  async #giveUp(jobId: string, { plan }: ServiceRun, { message, temporary }: EngineRefused, mayAct: () => Promise<void>): Promise<EngineRun> {
     await mayAct();
     await this.stop(jobId, this.#config.stopGrace);
-    return { ...jobRun(jobId, await this.#mustBeThere(jobId)), exit: failure(`service ${plan.service} could not be started: ${message}`) };
+    const exit = { ...failure(`service ${plan.service} could not be started: ${message}`), ...(temporary ? { temporary } : {}) };
+    return { ...jobRun(jobId, await this.#mustBeThere(jobId)), exit };
   }
 
   /** Resolves when a container has ended, or after `look` milliseconds, when it may be worth while to look again. */

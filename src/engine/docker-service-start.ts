@@ -1,10 +1,9 @@
 import type { Clock } from '../clock.ts';
 import type { BlankVolume } from './docker-blank-volume.ts';
 import type { DockerCalls } from './docker-call.ts';
-import { DockerStatusError } from './docker-errors.ts';
 import { marksOf } from './docker-project-marks.ts';
 import type { ProjectNames } from './docker-project-names.ts';
-import { type ProjectRuns, translatedCalls } from './docker-project-runs.ts';
+import type { ProjectRuns } from './docker-project-runs.ts';
 import type { ServiceRun } from './docker-project-state.ts';
 import { SecretDelivery, type SecretFile, type SecretsPlace } from './docker-secrets.ts';
 import { EngineRefused } from './engine.ts';
@@ -38,21 +37,17 @@ export class ServiceStart {
 
   /** Starts one of a project's first containers. Throws EngineRefused or DockerStatusError where it cannot be. */
   async first(one: ServiceRun, how: StartWith): Promise<void> {
-    await this.#runs.starts.once(one, () => this.#start(one, how, () => this.#tell(one)));
+    await this.#runs.starts.once(one, () => this.#start(one, how));
   }
 
   /**
-   * Starts one whose turn has come, its intent written first. Of a failure the engine keeps its reason with the container; but where its
-   * secrets cannot be brought to it, that is returned. Throws what is no answer of the engine's, and the signal's reason.
+   * Starts one whose turn has come, its intent written first. That the engine cannot start it is kept with the container and here, where
+   * whoever looks next finds it; but where its secrets cannot be brought to it, that is returned. Throws what is no answer of the engine's,
+   * and the signal's reason.
    */
   async later(one: ServiceRun, how: StartWith): Promise<EngineRefused | undefined> {
-    const tell = async (): Promise<void> => {
-      await this.#tell(one).catch((error: unknown) => {
-        if (!(error instanceof DockerStatusError)) throw error;
-      });
-    };
     try {
-      await this.#runs.starts.marked(one, how.mayAct, () => translatedCalls('take the secrets of a service', () => this.#start(one, how, tell)));
+      await this.#runs.starts.marked(one, how.mayAct, () => this.#start(one, how));
       return undefined;
     } catch (error) {
       if (error instanceof EngineRefused) return error;
@@ -65,16 +60,16 @@ export class ServiceStart {
     if (one.plan.secrets !== undefined && one.run.state === 'running') await this.#delivery.mustBeThere(placeOf(one, names));
   }
 
-  async #start(one: ServiceRun, { names, secrets, mayAct, signal }: StartWith, tell: () => Promise<void>): Promise<void> {
+  async #start(one: ServiceRun, { names, secrets, mayAct, signal }: StartWith): Promise<void> {
     if (one.plan.secrets === undefined) {
-      await tell();
+      await this.#tell(one);
       return;
     }
     const files = filesOf(one, secrets);
     await this.#delivery.during(placeOf(one, names), one.user, files, async () => {
       await mayAct();
       if (await this.#isHeld(one)) throw new EngineRefused('the project was stopped while the secrets of a service were brought to it', { temporary: true });
-      await tell();
+      await this.#tell(one);
     }, signal);
   }
 

@@ -40,6 +40,10 @@ export interface Exit {
   readonly outOfMemory: boolean;
   /** The engine's own words where it could not run the process at all. */
   readonly error?: string;
+  /** That was for a trouble of the engine's own: the same may go well another time. */
+  readonly temporary?: boolean;
+  /** A project was told to stop at a moment at which nothing of it ran: it would have gone on. */
+  readonly stopped?: boolean;
 }
 
 /** How far a pull has come (bytes); total only of what is known so far. */
@@ -127,9 +131,9 @@ export interface Engine {
   start(jobId: string, signal: AbortSignal, secrets?: ReadonlyMap<string, string>, options?: ActOptions): Promise<EngineRun>;
   /**
    * Whether it is safe to start, once more, a container that somebody has tried to start before. False when the engine believes
-   * that it was never started, but has not been up ever since it was made: an engine that is killed in the middle of a start has
-   * forgotten it afterwards, and the program may have run. On yes a container that was never started is gone, so that a start of it that
-   * is still on its way finds nothing: it is to be created again.
+   * that it was never started, but does not show that it has been up ever since it was made: an engine that is killed in the middle of
+   * a start has forgotten it afterwards, and the program may have run. A busy engine may have forgotten the making alone. On yes a
+   * container that was never started is gone, so that a start of it that is still on its way finds nothing: it is to be created again.
    */
   mayStartAgain(jobId: string): Promise<boolean>;
   /**

@@ -164,12 +164,14 @@ export class JobRunner {
     const { clock, engine } = this.#parts;
     const { guard, job } = work;
     const run = await this.#present(work);
+    const ranUntilNow = async (): Promise<number> => Math.max(0, (await engine.time(guard.signal)) - (run.startedAt ?? Infinity));
     if (run.state === 'exited') {
       work.missed = ranFor(run) >= limitOf(job);
-      work.end = { run, overLimit: work.missed };
+      // stopped while nothing of it ran: its last end is before its limit then
+      work.end = { run, overLimit: work.missed || (run.exit?.stopped === true && (await ranUntilNow()) >= limitOf(job)) };
       return;
     }
-    const ran = Math.max(0, (await engine.time(guard.signal)) - (run.startedAt ?? Infinity));
+    const ran = await ranUntilNow();
     work.missed = ran >= limitOf(job);
     work.ran = stopwatch(clock, ran);
   }

@@ -61,7 +61,7 @@ const TOO_LARGE = 'the job needs more than this site now offers to all its jobs 
 
 const OTHER_PLATFORM = 'the engine now has another platform than the one that the image was judged for';
 
-const UNKNOWN = 'the container engine went down while it was to start the container; whether the program ran is not known, and it must not run twice';
+const UNKNOWN = 'an earlier try was to start the container, and the engine does not remember what came of it, for it was restarted or has had too much to remember since; whether the program ran is not known, and it must not run twice';
 
 /** Puts one queued job into a container: judged once more, pulled by digest, verified, created, verified, started. */
 export class JobStart {

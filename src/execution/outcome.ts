@@ -45,7 +45,7 @@ export function outcomeOf(run: EngineRun, job: Pick<Job, 'executionDuration' | '
   if (overLimit) return { phase: 'ABORTED', info, error: fatal(overLimitMessage(run, job.executionDuration, missed)) };
   if (exit.code === 0 && exit.error === undefined) return { phase: 'COMPLETED', info, error: null };
   // no program's exit, but a project that could not come up
-  if (exit.code < 0) return { phase: 'ERROR', info, error: fatal(exit.error ?? 'it is not known how it ended') };
+  if (exit.code < 0) return { phase: 'ERROR', info, error: { type: exit.temporary ? 'transient' : 'fatal', message: exit.error ?? 'it is not known how it ended' } };
   if (exit.outOfMemory && job.task?.type === 'project') return { phase: 'ERROR', info, error: fatal(`out of memory: ${exit.error ?? 'the service'} used more than its limit (exit code ${String(exit.code)})`) };
   const memory = job.task === null ? '' : ` of ${formatSize(job.task.resources.memory)}`;
   if (exit.outOfMemory) return { phase: 'ERROR', info, error: fatal(`out of memory: the job used more than its MEMORY${memory} (exit code ${String(exit.code)})`) };
@@ -54,9 +54,11 @@ export function outcomeOf(run: EngineRun, job: Pick<Job, 'executionDuration' | '
   return { phase: 'ERROR', info, error: fatal(`${how}${exit.error === undefined ? '' : `: ${exit.error}`}`) };
 }
 
-/** When the job was over: at its limit, where nobody could stop its container then, else with that. By the engine's clock. */
-export function endOf({ finishedAt, startedAt }: EngineRun, { executionDuration }: Pick<Job, 'executionDuration'>, { missed, overLimit }: Circumstances): Instant | undefined {
-  return overLimit && missed && startedAt !== undefined ? startedAt + executionDuration * 1000 : finishedAt;
+/** When the job was over: at its limit, where nobody could stop its container then or nothing of it ran, else with that. By the engine's clock. */
+export function endOf({ exit, finishedAt, startedAt }: EngineRun, { executionDuration }: Pick<Job, 'executionDuration'>, { missed, overLimit }: Circumstances): Instant | undefined {
+  if (!overLimit || startedAt === undefined || (!missed && exit?.stopped !== true)) return finishedAt;
+  const limit = startedAt + executionDuration * 1000;
+  return missed ? limit : Math.max(limit, finishedAt ?? 0);
 }
 
 function overLimitMessage({ startedAt, finishedAt }: EngineRun, limit: number, missed: boolean): string {

@@ -8,6 +8,8 @@ export interface Outcome {
   readonly code?: number;
   readonly outOfMemory?: boolean;
   readonly error?: string;
+  readonly temporary?: boolean;
+  readonly stopped?: boolean;
   /** Text added to stdout before the end. */
   readonly stdout?: string;
   readonly stderr?: string;
@@ -67,7 +69,7 @@ export class MemoryContainer {
     this.#text.stderr += outcome.stderr ?? '';
     Object.assign(this.files, outcome.files);
     this.skipped.push(...(outcome.skipped ?? []));
-    this.#exit = { code: outcome.code ?? 0, outOfMemory: outcome.outOfMemory ?? false, ...(outcome.error === undefined ? {} : { error: outcome.error }) };
+    this.#exit = { code: outcome.code ?? 0, outOfMemory: outcome.outOfMemory ?? false, ...(outcome.error === undefined ? {} : { error: outcome.error }), ...(outcome.temporary ? { temporary: true } : {}), ...(outcome.stopped ? { stopped: true } : {}) };
     this.state = 'exited';
     this.#finishedAt = this.#clock.now();
     this.#changed();

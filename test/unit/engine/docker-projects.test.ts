@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { ServerResponse } from 'node:http';
 import { DockerProjects } from '../../../src/engine/docker-projects.ts';
 import { engineSchema } from '../../../src/engine/engine-config.ts';
 import { EngineRefused } from '../../../src/engine/engine.ts';
@@ -6,7 +7,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import type { PinnedProject } from '../../../src/task/project.ts';
 import { IMAGE, TASK } from './judged-task.ts';
 import { type Answer, ScriptedDocker } from './scripted-docker.ts';
-import { ScriptedProject } from './scripted-project.ts';
+import { type ScriptedContainer, ScriptedProject } from './scripted-project.ts';
 
 const JOB = 'c-1';
 const { signal } = new AbortController();
@@ -208,6 +209,68 @@ describe('DockerProjects, with an engine that misbehaves', () => {
       expect(docker.made('POST /containers/web-id/start')).to.have.length(1);
     });
 
+    describe('of a start to which the engine says no', () => {
+      /** `keeps`: with the container, as it does unless it fails before. */
+      function refuses(container: ScriptedContainer, words: string, keeps: boolean): void {
+        const no = (response: ServerResponse): void => {
+          if (keeps) Object.assign(container, { error: words, code: container.code === 0 ? 128 : container.code });
+          response.writeHead(500, { 'content-type': 'application/json' }).end(JSON.stringify({ message: words }));
+        };
+        docker.on(`POST /containers/${container.id}/start`, { raw: no });
+      }
+
+      const TEMPORARY = 'failed to create task: task already exists';
+      const FINAL = 'not a directory';
+
+      for (const keeps of [true, false]) {
+        const how = keeps ? 'and keeps the reason' : 'and forgets the reason';
+
+        it(`${how}: a restart for want of something temporary is no run, and the job's end is not its exit before`, async () => {
+          const project = failed();
+          refuses(project.of('web'), TEMPORARY, keeps);
+          const waiting = projects.wait(JOB, signal);
+          await clock.whenSleepingUntil(clock.now() + 100);
+          clock.advance(100);
+          expect((await waiting).exit).to.deep.equal({ code: -1, outOfMemory: false, error: `service web could not be started once more: ${TEMPORARY}`, temporary: true });
+          expect(project.done()).to.deep.equal(['rename web .asked.again-1', 'start web']);
+        });
+
+        it(`${how}: a later service's first start likewise`, async () => {
+          const project = new ScriptedProject(docker, [{ service: 'db' }, { service: 'web', needs: AFTER_DB }]);
+          project.of('db').began();
+          project.of('db').ended();
+          refuses(project.of('web'), TEMPORARY, keeps);
+          expect((await projects.wait(JOB, signal)).exit).to.deep.equal({ code: -1, outOfMemory: false, error: `service web could not be started: ${TEMPORARY}`, temporary: true });
+          expect(project.done()).to.deep.equal(['rename web .asked', 'start web']);
+        });
+
+        it(`${how}: for want of anything else it is final`, async () => {
+          const project = failed();
+          refuses(project.of('web'), FINAL, keeps);
+          const waiting = projects.wait(JOB, signal);
+          await clock.whenSleepingUntil(clock.now() + 100);
+          clock.advance(100);
+          expect((await waiting).exit).to.deep.equal({ code: -1, outOfMemory: false, error: `service web could not be started once more: ${FINAL}` });
+        });
+
+        for (const [words, temporary] of [[TEMPORARY, true], [FINAL, false]] as const) {
+          it(`${how}: one of the project's first (${words})`, async () => {
+            const project = new ScriptedProject(docker, [{ service: 'web' }]);
+            refuses(project.of('web'), words, keeps);
+            for (const time of ['once', 'again']) expect(await failure(projects.start(JOB, signal)), time).to.include({ name: 'EngineRefused', temporary });
+          });
+        }
+      }
+
+      it('an earlier one, of a service that was started once more since, is nothing', async () => {
+        const project = failed();
+        const web = project.of('web');
+        web.name += '.again-1';
+        web.ended(7);
+        expect((await projects.wait(JOB, signal)).exit).to.deep.equal({ code: 7, outOfMemory: false });
+      });
+    });
+
     describe('of somebody who may act no more', () => {
       const mayAct = (): Promise<void> => Promise.reject(new Error('the lease is lost'));
 
@@ -245,6 +308,33 @@ describe('DockerProjects, with an engine that misbehaves', () => {
         expect((await failure(projects.start(JOB, signal, new Map(), { mayAct }))).message).to.equal('the lease is lost');
         expect(project.done()).to.deep.equal([]);
       });
+    });
+  });
+
+  describe('stop', () => {
+    it('of a project of which nothing runs at that moment: that it was told to is known to whoever looks later', async () => {
+      const project = new ScriptedProject(docker, [{ service: 'web', restart: { always: false, most: 1 } }]);
+      project.of('web').began();
+      project.of('web').ended(7);
+      expect((await projects.inspect(JOB))?.state).to.equal('running');
+      await projects.stop(JOB, 0);
+      expect((await projects.inspect(JOB))?.exit).to.deep.equal({ code: 7, outOfMemory: false, stopped: true });
+    });
+
+    it('of one that waits for another service: likewise', async () => {
+      const project = new ScriptedProject(docker, [{ service: 'db' }, { service: 'web', needs: AFTER_DB }]);
+      project.of('db').began();
+      project.of('db').ended();
+      await projects.stop(JOB, 0);
+      expect((await projects.inspect(JOB))?.exit).to.include({ code: -1, stopped: true });
+    });
+
+    it('of one that was over already is nothing', async () => {
+      const project = new ScriptedProject(docker, [{ service: 'web', restart: { always: false, most: 1 } }]);
+      project.of('web').began();
+      project.of('web').ended();
+      await projects.stop(JOB, 0);
+      expect((await projects.inspect(JOB))?.exit).to.deep.equal({ code: 0, outOfMemory: false });
     });
   });
 

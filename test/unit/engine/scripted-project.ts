@@ -11,6 +11,8 @@ export class ScriptedContainer {
   name: string;
   status: 'created' | 'running' | 'exited' = 'created';
   code = 0;
+  /** Why it could not be started the last time. */
+  error = '';
   startedAt = NEVER;
   /** Whether the engine still has the event of its making or of its latest name. */
   remembered = true;
@@ -106,10 +108,10 @@ export class ScriptedProject {
   }
 }
 
-function inspected({ id, plan, name, status, code, startedAt }: ScriptedContainer): object {
+function inspected({ id, plan, name, status, code, error, startedAt }: ScriptedContainer): object {
   return {
     Id: id, Name: `/${name}`, Image: 'sha256:x', HostConfig: {}, Mounts: [],
     Config: { Labels: { [SERVICE_LABELS.service]: plan.service, [SERVICE_LABELS.plan]: JSON.stringify(plan) } },
-    State: { Status: status, ExitCode: code, Error: '', StartedAt: startedAt, FinishedAt: status === 'exited' ? new Date(Date.parse(startedAt) + 1000).toISOString() : NEVER },
+    State: { Status: status, ExitCode: code, Error: error, StartedAt: startedAt, FinishedAt: status === 'exited' ? new Date(Date.parse(startedAt) + 1000).toISOString() : NEVER },
   };
 }

@@ -137,6 +137,35 @@ describe('jobs and time', () => {
     });
   });
 
+  describe('a project that was told to stop while nothing of it ran, by a gateway that was killed before it could say so', () => {
+    const STOPPED = { code: -1, error: 'the project was stopped before all of its services had started', stopped: true };
+
+    /** Its last service ended after 15 s; somebody looks `seconds` after its start. */
+    async function foundAfter(seconds: number, ahead: number): Promise<string> {
+      test.engine.clockAhead = ahead;
+      const { id } = await test.run({ executionDuration: 20 });
+      await test.inPhase(id, 'EXECUTING');
+      await test.stop();
+      clock.advance(15_000);
+      test.engine.finish(id, STOPPED);
+      clock.advance((seconds - 15) * 1000);
+      await test.start();
+      return id;
+    }
+
+    for (const ahead of [0, 5 * HOUR]) {
+      it(`was at its limit, and is ABORTED there (the engine's clock ${String(ahead / HOUR)} h ahead)`, async () => {
+        const job = await test.inPhase(await foundAfter(21, ahead), 'ABORTED');
+        expect(job.endTime).to.equal((job.startTime ?? 0) + 20_000);
+        expect(job.error?.message).to.equal('stopped: the job ran longer than its executionDuration of 20 s');
+      });
+    }
+
+    it('was not at its limit yet: ERROR, as it says', async () => {
+      expect((await test.inPhase(await foundAfter(19, 0), 'ERROR')).error?.message).to.equal(STOPPED.error);
+    });
+  });
+
   describe('instants beyond the 24.8 days of one timer', () => {
     it('the clock sleeps as long as it is told to', async () => {
       mock.timers.enable({ apis: ['setTimeout'] });

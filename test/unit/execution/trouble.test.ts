@@ -269,7 +269,7 @@ describe('jobs in trouble', () => {
     it('and has forgotten whether it did: the program is not run again, and the job says why', async () => {
       const id = await dies(() => test.engine.restart());
       await passesUntil(inPhase(id, 'ERROR'));
-      expect((await test.get(id)).error).to.include({ type: 'transient' }).and.have.property('message').that.contains('not known');
+      expect((await test.get(id)).error).to.include({ type: 'transient' }).and.have.property('message').that.contains('not known').and.not.contains('went down');
       expect(test.engine.starts(id)).to.equal(0);
       await passesUntil(() => test.engine.jobs().length === 0);
     });
@@ -282,6 +282,15 @@ describe('jobs in trouble', () => {
     expect((await test.get(id)).error).to.deep.equal({ type: 'transient', message: 'task already exists' });
     await passesUntil(() => test.engine.jobs().length === 0);
     expect(test.engine.calls.filter(({ call }) => call === 'start')).to.have.length(1);
+  });
+
+  it('a service that the engine could not start for a trouble of its own: the job may be sent again', async () => {
+    const { id } = await test.run();
+    await passesUntil(inPhase(id, 'EXECUTING'));
+    const error = 'service web could not be started: no space left on device';
+    test.engine.finish(id, { code: -1, error, temporary: true });
+    await passesUntil(inPhase(id, 'ERROR'));
+    expect((await test.get(id)).error).to.deep.equal({ type: 'transient', message: error });
   });
 
   it('a job that needs more than the site offers now is told so, and holds nobody up', async () => {
