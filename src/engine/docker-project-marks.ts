@@ -14,18 +14,23 @@ export interface Marks {
   readonly held: boolean;
 }
 
-const MARKS = /(\.asked)?(?:\.again-(\d+))?(\.held)?$/;
+const MARKS = /(\.asked(?:-(\d+))?)?(?:\.again-(\d+))?(\.held)?$/;
 
 /** What a container's name says. */
 export function marksOf(name: string): Marks {
-  const [, asked, again, held] = MARKS.exec(name) ?? [];
+  const [, asked, , again, held] = MARKS.exec(name) ?? [];
   return { asked: asked !== undefined, restarts: Number(again ?? 0), held: held !== undefined };
 }
 
-/** The name with other marks, all others kept. */
+/**
+ * The name with other marks, all others kept. `asked` is another name each time, `.asked`, `.asked-2`: the engine remembers the latest
+ * naming for a while only, and a start that was broken off is asked for again.
+ */
 export function marked(name: string, change: Partial<Marks>): string {
+  const [, before, count = '1'] = MARKS.exec(name) ?? [];
   const { asked, restarts, held } = { ...marksOf(name), ...change };
-  return `${name.replace(MARKS, '')}${asked ? '.asked' : ''}${restarts > 0 ? `.again-${String(restarts)}` : ''}${held ? '.held' : ''}`;
+  const again = before === undefined ? '.asked' : change.asked === true ? `.asked-${String(Number(count) + 1)}` : before;
+  return `${name.replace(MARKS, '')}${asked ? again : ''}${restarts > 0 ? `.again-${String(restarts)}` : ''}${held ? '.held' : ''}`;
 }
 
 /** Changes the names of containers, each by one at a time: who writes a name that he has read earlier takes another's mark away. */
