@@ -110,6 +110,8 @@ describe('starts of containers with secrets', () => {
       docker.on('GET /containers/json', { json: [] }).on('GET /images/json', { json: [] }).on('GET /networks', { json: [] }).on('GET /volumes', { json: { Volumes: [] } });
       const ending = end === 'stop' ? projects.stop(JOB, 1) : projects.remove(JOB);
       const order = ending.then(() => docker.calls.length);
+      // time enough to do whatever does not wait
+      for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
       stop.abort(new Error('over'));
       const last = await order;
       await waiting;
