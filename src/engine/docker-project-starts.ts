@@ -16,7 +16,7 @@ function numberOf({ run, restarts }: ServiceRun): number {
 export class ProjectStarts {
   readonly #marks: ProjectMarks;
   /** The latest start of each container; kept when it has been made, for others may have looked before. */
-  readonly #begun = new Map<string, { readonly number: number; readonly done: Promise<void>; over: boolean }>();
+  readonly #begun = new Map<string, { readonly jobId: string; readonly number: number; readonly done: Promise<void>; over: boolean }>();
   /** The engine's words, by container; it mostly keeps them itself, but not when it fails early, nor when it goes down then. */
   readonly #refusals = new Map<string, { readonly startedAt: Instant | undefined; readonly words: string }>();
 
@@ -29,7 +29,7 @@ export class ProjectStarts {
     const number = numberOf(one);
     const begun = this.#begun.get(one.container);
     if (begun !== undefined && begun.number >= number) return void (await begun.done.catch(() => undefined));
-    const made = { number, done: start().then(() => undefined), over: false };
+    const made = { jobId: one.run.jobId, number, done: start().then(() => undefined), over: false };
     this.#begun.set(one.container, made);
     try {
       await made.done;
@@ -71,9 +71,9 @@ export class ProjectStarts {
     return begun === undefined || begun.over ? undefined : begun.number;
   }
 
-  /** Resolves when no start of these is under way here, whatever became of it. */
-  async settled(containers: readonly string[]): Promise<void> {
-    await Promise.allSettled(containers.flatMap((container) => this.#begun.get(container)?.done ?? []));
+  /** Resolves when no start of the job's is under way here, whatever became of it. */
+  async settled(jobId: string): Promise<void> {
+    await Promise.allSettled([...this.#begun.values()].filter((begun) => begun.jobId === jobId).map(({ done }) => done));
   }
 
   /** To be called when the container is gone. */

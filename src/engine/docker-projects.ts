@@ -149,9 +149,8 @@ export class DockerProjects implements ProjectEngine {
       const names = this.#names(jobId);
       // somebody may have been starting one at this moment
       for (let round = 1; round <= STOP_ROUNDS; round += 1) {
-        const { runs } = await this.#runs.found(jobId, names);
-        await this.#runs.hold(runs);
-        await this.#runs.starts.settled(runs.map(({ container }) => container));
+        await this.#runs.hold((await this.#runs.found(jobId, names)).runs);
+        await this.#runs.starts.settled(jobId);
         const running = (await this.#runs.found(jobId, names)).runs.filter(({ run }) => run.state === 'running');
         if (running.length === 0) return;
         await this.#stopAll(running, graceSeconds);
@@ -215,8 +214,7 @@ export class DockerProjects implements ProjectEngine {
 
   async remove(jobId: string): Promise<void> {
     await translatedCalls('remove the project', async () => {
-      const { runs } = await this.#runs.found(jobId, this.#names(jobId));
-      await this.#runs.starts.settled(runs.map(({ container }) => container));
+      await this.#runs.starts.settled(jobId);
       await this.#runs.remove(this.#names(jobId));
       // one that was being made has come too late for that
       if (await this.#relays.settled(jobId)) await this.#runs.remove(this.#names(jobId));

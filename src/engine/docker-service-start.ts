@@ -66,10 +66,11 @@ export class ServiceStart {
       return;
     }
     const files = filesOf(one, secrets);
+    if (await this.#isHeld(one)) return;
     await this.#delivery.during(placeOf(one, names), one.user, files, async () => {
       await mayAct();
-      if (await this.#isHeld(one)) throw new EngineRefused('the project was stopped while the secrets of a service were brought to it', { temporary: true });
-      await this.#tell(one);
+      // somebody may have stopped the project meanwhile
+      if (!(await this.#isHeld(one))) await this.#tell(one);
     }, signal);
   }
 

@@ -11,10 +11,13 @@ import { DockerCalls } from '../../src/engine/docker-call.ts';
 import { ContainerCreation } from '../../src/engine/docker-creation.ts';
 import { DockerEngine } from '../../src/engine/docker-engine.ts';
 import { ProjectBuilder } from '../../src/engine/docker-project-builder.ts';
+import { ProjectMarks } from '../../src/engine/docker-project-marks.ts';
 import { ProjectRuns } from '../../src/engine/docker-project-runs.ts';
+import { ProjectStarts } from '../../src/engine/docker-project-starts.ts';
 import { ProjectThings } from '../../src/engine/docker-project-things.ts';
 import { DockerProjects } from '../../src/engine/docker-projects.ts';
 import { SecretDelivery } from '../../src/engine/docker-secrets.ts';
+import { ServiceStart } from '../../src/engine/docker-service-start.ts';
 import { FileResultStore } from '../../src/store/file-result-store.ts';
 import { SqliteDatabase } from '../../src/store/sqlite-database.ts';
 import { SqliteJobStore } from '../../src/store/sqlite-job-store.ts';
@@ -22,7 +25,7 @@ import { SqlitePulledImages } from '../../src/store/sqlite-pulled-images.ts';
 import { type Arming, type Moment, type Order, type Step, STEPS } from './steps.ts';
 
 const CLASSES = {
-  BlankVolume, ContainerCreation, DockerEngine, DockerProjects, FileResultStore, ProjectBuilder, ProjectRuns, ProjectThings, SecretDelivery, SqliteDatabase, SqliteJobStore, SqlitePulledImages,
+  BlankVolume, ContainerCreation, DockerEngine, DockerProjects, FileResultStore, ProjectBuilder, ProjectMarks, ProjectRuns, ProjectStarts, ProjectThings, SecretDelivery, ServiceStart, SqliteDatabase, SqliteJobStore, SqlitePulledImages,
 } as const;
 
 /** Between two sweeps of unused images (milliseconds); no gateway lives so long here. */

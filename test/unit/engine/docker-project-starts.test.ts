@@ -61,7 +61,10 @@ describe('starts of containers with secrets', () => {
       .on(`DELETE ${BRINGS}`, DONE)
       .on(`PUT ${BRINGS}/archive`, { json: null })
       .on('HEAD /containers/later/archive', COMPLETE)
-      .on('POST /containers/later/start', DONE);
+      .on('POST /containers/later/rename', DONE)
+      .on('POST /containers/later/start', DONE)
+      .on('GET /info', { json: { SystemTime: '2026-01-01T00:00:00.5Z' } })
+      .on('GET /events', { raw: (response) => response.end('{"Action":"create","Actor":{"ID":"later"}}\n') });
   });
   afterEach(async () => {
     stop.abort(new Error('over'));
@@ -75,7 +78,8 @@ describe('starts of containers with secrets', () => {
   }
 
   it('the archive has the file as the project says, its folder for the service\'s user; the container is started once it is there', async () => {
-    docker.on('GET /containers/later/json', container('later', 'created'), container('later', 'created'), container('later', 'created'), container('later', 'running'));
+    // seen, named, and looked at before and after its secrets are there
+    docker.on('GET /containers/later/json', ...Array.from({ length: 4 }, () => container('later', 'created')), container('later', 'running'));
     docker.on('POST /containers/later/wait', 'hang');
     const waiting = projects.wait(JOB, stop.signal, { secrets }).catch(() => undefined);
     await made('POST /containers/later/wait');
@@ -88,19 +92,17 @@ describe('starts of containers with secrets', () => {
     expect(tar).to.include('run/secrets/token').and.to.match(/token\x00+000400 \x00000005 \x00000006 \x00/).and.to.match(/run\/secrets\/\x00+000500 \x00000005 \x00000006 \x00/).and.to.include('hush');
   });
 
-  it('one that is held meanwhile is left alone, before and after its secrets are there', async () => {
-    for (const before of [1, 2]) {
-      docker.calls.splice(0);
-      docker.on('GET /containers/later/json', ...Array.from({ length: before }, () => container('later', 'created')), container('later', 'created', 'later.held'));
-      const one = new AbortController();
-      const waiting = projects.wait(JOB, one.signal, { secrets }).catch(() => undefined);
+  for (const [when, looks, brought] of [['before', 2, 0], ['after', 3, 1]] as const) {
+    it(`one that is held ${when} its secrets are there is left alone`, async () => {
+      docker.on('GET /containers/later/json', ...Array.from({ length: looks }, () => container('later', 'created')), container('later', 'created', 'later.held'));
+      const waiting = projects.wait(JOB, stop.signal, { secrets }).catch(() => undefined);
       await made('POST /containers/first/wait');
-      one.abort(new Error('over'));
+      stop.abort(new Error('over'));
       await waiting;
-      expect(docker.made(HELPER)).to.have.length(before - 1);
+      expect(docker.made(HELPER)).to.have.length(brought);
       expect(docker.made('POST /containers/later/start')).to.deep.equal([]);
-    }
-  });
+    });
+  }
 
   for (const end of ['stop', 'remove'] as const) {
     it(`${end} waits until nothing is brought any more`, async () => {

@@ -104,7 +104,8 @@ describe('DockerProjects, with an engine that misbehaves', () => {
       const project = killed();
       expect(await story()).to.deep.equal({ inspect: 'running', list: [`${JOB} running`], mayStartAgain: true });
       expect((await projects.wait(JOB, signal)).exit?.code).to.equal(0);
-      expect(project.done()).to.deep.equal(['start web']);
+      // named anew, so that the engine remembers it from now on
+      expect(project.done()).to.deep.equal(['rename web .asked-2', 'start web']);
     });
 
     it('is not lost when it was held: nobody will start it', async () => {
