@@ -1,3 +1,4 @@
+import { isMember } from '../caller.ts';
 import { wildcardMatches } from '../wildcard.ts';
 import type { IssuerConfig } from './identity-config.ts';
 import { TokenRefused } from './token-refused.ts';
@@ -20,7 +21,10 @@ export function idOf(claims: Claims, { name, subject }: IssuerConfig): string {
   return `${name}:${value}`;
 }
 
-/** The groups that the claims give, of those that this issuer is believed. What is no list of strings gives none. */
+/**
+ * The groups that the claims give, of those that this issuer is believed, and those that the site says its members have too. What is no
+ * list of strings gives none.
+ */
 export function groupsOf(claims: Claims, { groups }: IssuerConfig): readonly string[] {
   const found = new Set<string>();
   for (const claim of groups.claims) {
@@ -28,6 +32,8 @@ export function groupsOf(claims: Claims, { groups }: IssuerConfig): readonly str
       if (GROUP.test(value) && (groups.accept === undefined || groups.accept.some((pattern) => wildcardMatches(pattern, value)))) found.add(value);
     }
   }
+  const given = [...found];
+  for (const { of, is } of groups.also) if (isMember(given, of)) found.add(is);
   return [...found].slice(0, MAX_GROUPS);
 }
 

@@ -24,6 +24,11 @@ const groups = z.strictObject({
     .max(1000)
     .optional()
     .meta({ description: 'Only groups like these count, "*" standing for any characters. Needed where several issuers are configured, or one could speak for the other.' }),
+  also: z
+    .array(z.strictObject({ of: group, is: group }))
+    .max(1000)
+    .default([])
+    .meta({ description: 'Who is a member `of` one group has the group `is` too: a collaboration that two federations know by two names is one here.' }),
 });
 
 const issuer = z

@@ -41,6 +41,16 @@ describe('groupsOf', () => {
     expect(groupsOf(claims, config)).to.deep.equal(['urn:mace:egi.eu:group:vespa#aai.egi.eu', '/escape']);
   });
 
+  it('gives members of one federation\'s collaboration the name that another has for it', () => {
+    const [EDUTEAMS, EGI] = ['urn:geant:eduteams.org:group:vespa#eduteams.org', 'urn:mace:egi.eu:group:vespa#aai.egi.eu'];
+    const config = issuer({ groups: { accept: ['urn:geant:*', 'a'], also: [{ of: EDUTEAMS, is: EGI }, { of: EGI, is: 'operators' }, { of: 'b', is: 'c' }] } });
+    const member = 'urn:geant:eduteams.org:group:vespa:role=member#eduteams.org';
+    expect(groupsOf({ groups: [member] }, config)).to.deep.equal([member, EGI]);
+    // neither who only reads alike, nor what the issuer is not believed, nor one conclusion from another
+    for (const other of ['urn:geant:eduteams.org:group:vespa2#eduteams.org', 'urn:geant:eduteams.org:group:vespa:sub#eduteams.org', 'urn:geant:eduteams.org:group:vespa#evil']) expect(groupsOf({ groups: [other] }, config)).to.deep.equal([other]);
+    expect(groupsOf({ groups: [EGI, 'b'] }, config)).to.deep.equal([]);
+  });
+
   it('passes over what is no group', () => {
     expect(groupsOf({ groups: [1, null, {}, '', 'a\nb', 'ü', 'x'.repeat(3000), 'ok', 'ok'] }, issuer())).to.deep.equal(['ok']);
     for (const groups of [null, 7, {}, true]) expect(groupsOf({ groups }, issuer())).to.deep.equal([]);
