@@ -14,7 +14,16 @@ export function withSealed(parameters: readonly GivenParameter[], jobId: string,
 
 /** Parameters without what was sealed: the job will not ask for it any more. */
 export function withoutSealed(parameters: readonly Parameter[]): readonly Parameter[] {
-  return parameters.map(({ name, value, byReference }) => ({ name, value, ...(byReference === undefined ? {} : { byReference }) }));
+  return parameters.map(unsealed);
+}
+
+/** The same of logins alone: everything has been pulled. */
+export function withoutLogins(parameters: readonly Parameter[]): readonly Parameter[] {
+  return parameters.map((parameter) => (isLogin(parameter.name) ? unsealed(parameter) : parameter));
+}
+
+function unsealed({ name, value, byReference }: Parameter): Parameter {
+  return { name, value, ...(byReference === undefined ? {} : { byReference }) };
 }
 
 /** The site's key is not the one with which a secret was sealed. */

@@ -2,7 +2,7 @@ import type { Statement, Transaction } from 'better-sqlite3';
 import type { Instant } from '../clock.ts';
 import type { Job, JobFilter, JobListName, JobSummary, JobUpdate, PhaseChange } from '../job/job.ts';
 import { mayFollow, type Phase } from '../job/phase.ts';
-import { withoutSealed } from '../job/secrets.ts';
+import { withoutLogins, withoutSealed } from '../job/secrets.ts';
 import { type JobRow, fromRow, toRow } from './job-row.ts';
 import type { CreationKey, EarlierCreation, JobStore, Standing } from './job-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -263,6 +263,7 @@ export class SqliteJobStore implements JobStore {
 
 /** Secrets are for the job alone: once it has them, or is over, they are kept no longer. A project starts containers for as long as it runs. */
 function lightened(job: Job): Job {
-  const asksForThem = BEFORE_START.has(job.phase) || (job.list === 'compose' && job.phase === 'EXECUTING');
-  return asksForThem ? job : { ...job, parameters: withoutSealed(job.parameters) };
+  if (BEFORE_START.has(job.phase)) return job;
+  const startsMore = job.list === 'compose' && job.phase === 'EXECUTING';
+  return { ...job, parameters: startsMore ? withoutLogins(job.parameters) : withoutSealed(job.parameters) };
 }

@@ -52,18 +52,19 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore>): v
       expect((await store.get(aborted.id))?.parameters).to.deep.equal(bare);
     });
 
-    it('keeps what is sealed of a compose file\'s job as long as it runs, also over a restart, and no longer', async () => {
+    it('keeps what is sealed of a compose file\'s job as long as it runs, also over a restart, and no longer; but logins till it has pulled what it runs', async () => {
       const parameters = [{ name: 'COMPOSEFILE', value: 'a' }, { name: 'SECRET.x', value: '', sealed: 'c2VhbGVk' }];
+      const login = { name: 'REGISTRY.r.example', value: '' };
       const bare = [{ name: 'COMPOSEFILE', value: 'a' }, { name: 'SECRET.x', value: '' }];
       for (const to of ['COMPLETED', 'ERROR', 'ABORTED'] as const) {
-        const { id } = await put({ list: 'compose', phase: 'QUEUED', parameters });
+        const { id } = await put({ list: 'compose', phase: 'QUEUED', parameters: [...parameters, { ...login, sealed: 'c2VhbGVk' }] });
         await store.changePhase(id, { from: ['QUEUED'], to: 'EXECUTING' });
-        expect((await store.update(id, ['EXECUTING'], { runId: 'r' }))?.parameters).to.deep.equal(parameters);
+        expect((await store.update(id, ['EXECUTING'], { runId: 'r' }))?.parameters).to.deep.equal([...parameters, login]);
         await store.close();
         store = await open();
-        expect((await store.get(id))?.parameters).to.deep.equal(parameters);
+        expect((await store.get(id))?.parameters).to.deep.equal([...parameters, login]);
         await store.changePhase(id, { from: ['EXECUTING'], to });
-        expect((await store.get(id))?.parameters, to).to.deep.equal(bare);
+        expect((await store.get(id))?.parameters, to).to.deep.equal([...bare, login]);
       }
     });
 
