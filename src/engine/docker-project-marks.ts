@@ -1,3 +1,4 @@
+import type { Instant } from '../clock.ts';
 import type { DockerCalls } from './docker-call.ts';
 import { parseContainer } from './docker-inspect.ts';
 
@@ -10,16 +11,23 @@ export interface Marks {
   readonly asked: boolean;
   /** Times it was, or was about to be, started once more. */
   readonly restarts: number;
+  /** When it had been started before the latest of them, as startMark has it; absent = it was not. */
+  readonly since?: string | undefined;
   /** It is not to be started any more. */
   readonly held: boolean;
 }
 
-const MARKS = /(\.asked(?:-(\d+))?)?(?:\.again-(\d+))?(\.held)?$/;
+const MARKS = /(\.asked(?:-(\d+))?)?(?:\.again-(\d+)(?:-([0-9a-z]+))?)?(\.held)?$/;
+
+/** The instant of a start, short enough for a name. */
+export function startMark(startedAt: Instant | undefined): string {
+  return Math.floor(startedAt ?? 0).toString(36);
+}
 
 /** What a container's name says. */
 export function marksOf(name: string): Marks {
-  const [, asked, , again, held] = MARKS.exec(name) ?? [];
-  return { asked: asked !== undefined, restarts: Number(again ?? 0), held: held !== undefined };
+  const [, asked, , again, since, held] = MARKS.exec(name) ?? [];
+  return { asked: asked !== undefined, restarts: Number(again ?? 0), since, held: held !== undefined };
 }
 
 /**
@@ -28,9 +36,9 @@ export function marksOf(name: string): Marks {
  */
 export function marked(name: string, change: Partial<Marks>): string {
   const [, before, count = '1'] = MARKS.exec(name) ?? [];
-  const { asked, restarts, held } = { ...marksOf(name), ...change };
+  const { asked, restarts, since, held } = { ...marksOf(name), ...change };
   const again = before === undefined ? '.asked' : change.asked === true ? `.asked-${String(Number(count) + 1)}` : before;
-  return `${name.replace(MARKS, '')}${asked ? again : ''}${restarts > 0 ? `.again-${String(restarts)}` : ''}${held ? '.held' : ''}`;
+  return `${name.replace(MARKS, '')}${asked ? again : ''}${restarts > 0 ? `.again-${String(restarts)}${since === undefined ? '' : `-${since}`}` : ''}${held ? '.held' : ''}`;
 }
 
 /** Changes the names of containers, each by one at a time: who writes a name that he has read earlier takes another's mark away. */

@@ -4,10 +4,10 @@ import type { DockerCalls } from './docker-call.ts';
 import { parse, parseContainer, runOf, type InspectedContainer } from './docker-inspect.ts';
 import { LABELS, namePrefix } from './docker-names.ts';
 import { remembersNaming } from './docker-events.ts';
-import { marksOf, ProjectMarks } from './docker-project-marks.ts';
+import { marksOf, ProjectMarks, startMark } from './docker-project-marks.ts';
 import { type ContainerPlan, type ProjectNames, SERVICE_LABELS } from './docker-project-names.ts';
 import { ProjectStarts } from './docker-project-starts.ts';
-import { canRestart, mayHaveStarted, type ServiceRun } from './docker-project-state.ts';
+import { canRestart, NOT_KNOWN, mayHaveStarted, type ServiceRun } from './docker-project-state.ts';
 import { EngineRefused } from './engine.ts';
 
 const NOT_FOUND = 404;
@@ -143,7 +143,10 @@ function runOfService(jobId: string, container: InspectedContainer, underWay: nu
   const run = runOf(jobId, container);
   // of a container that was started well the engine forgets what it said before
   const kept = run.state === 'exited' && (run.startedAt === undefined || marks.restarts > 0) ? run.exit?.error : undefined;
-  const refused = kept ?? starts.refusal(container.Id, run);
+  const unsent = starts.isUnsent(container.Id);
+  // written down, and not seen to have happened
+  const open = underWay === undefined && run.state === 'exited' && marks.since === startMark(run.startedAt);
+  const refused = kept ?? starts.refusal(container.Id, run) ?? (open && !unsent ? NOT_KNOWN : undefined);
   return {
     container: container.Id,
     plan: parse(planSchema, JSON.parse(found[SERVICE_LABELS.plan] ?? '{}')),
@@ -153,7 +156,7 @@ function runOfService(jobId: string, container: InspectedContainer, underWay: nu
     held: marks.held,
     asked: marks.asked,
     starting: underWay !== undefined,
-    restarts: underWay === undefined ? marks.restarts : Math.min(marks.restarts, Math.max(0, underWay - 1)),
+    restarts: underWay === undefined ? marks.restarts - (open && unsent ? 1 : 0) : Math.min(marks.restarts, Math.max(0, underWay - 1)),
     ...(health === undefined || health === 'none' ? {} : { health }),
   };
 }

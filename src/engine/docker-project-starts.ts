@@ -1,6 +1,6 @@
 import type { Instant } from '../clock.ts';
 import { cleaned, DockerStatusError } from './docker-errors.ts';
-import type { ProjectMarks } from './docker-project-marks.ts';
+import { type ProjectMarks, startMark } from './docker-project-marks.ts';
 import type { ServiceRun } from './docker-project-state.ts';
 import type { EngineRun } from './engine.ts';
 
@@ -19,6 +19,9 @@ export class ProjectStarts {
   readonly #begun = new Map<string, { readonly jobId: string; readonly number: number; readonly done: Promise<void>; over: boolean }>();
   /** The engine's words, by container; it mostly keeps them itself, but not when it fails early, nor when it goes down then. */
   readonly #refusals = new Map<string, { readonly startedAt: Instant | undefined; readonly words: string }>();
+
+  /** Containers whose start was written down, and not made, by this process. */
+  readonly #unsent = new Set<string>();
 
   constructor(marks: ProjectMarks) {
     this.#marks = marks;
@@ -50,8 +53,10 @@ export class ProjectStarts {
     await this.once(one, async () => {
       const number = numberOf(one);
       await mayAct();
-      await this.#marks.set(one.container, number === 0 ? { asked: true } : { restarts: number });
+      await this.#marks.set(one.container, number === 0 ? { asked: true } : { restarts: number, since: startMark(one.run.startedAt) });
+      this.#unsent.add(one.container);
       await mayAct();
+      this.#unsent.delete(one.container);
       await start().catch((error: unknown) => {
         if (!(error instanceof DockerStatusError)) throw error;
         this.#refusals.set(one.container, { startedAt: one.run.startedAt, words: cleaned(error.message) });
@@ -63,6 +68,11 @@ export class ProjectStarts {
   refusal(container: string, run: EngineRun): string | undefined {
     const refused = this.#refusals.get(container);
     return refused === undefined || run.state === 'running' || run.startedAt !== refused.startedAt ? undefined : refused.words;
+  }
+
+  /** Whether the engine was never told to make the start that was written down last. */
+  isUnsent(container: string): boolean {
+    return this.#unsent.has(container);
   }
 
   /** The number of the start that is under way here. */
@@ -80,5 +90,6 @@ export class ProjectStarts {
   forget(container: string): void {
     this.#begun.delete(container);
     this.#refusals.delete(container);
+    this.#unsent.delete(container);
   }
 }

@@ -37,6 +37,9 @@ export interface ProjectState {
   readonly exit?: Exit;
 }
 
+/** Of a container that was to be started once more by somebody who cannot say any more whether it was; it must not run too often. */
+export const NOT_KNOWN = 'the engine or the gateway went down while it was to be started, and whether it ran is not known';
+
 type Standing = 'met' | 'waits' | 'never';
 
 /**
@@ -119,7 +122,7 @@ function exitOf(main: readonly ServiceRun[]): Exit {
 function notStarted({ plan, refused, run }: ServiceRun): Exit {
   const words = refused ?? 'no reason given';
   const said = `service ${plan.service} could not be started${run.startedAt === undefined ? '' : ' once more'}: ${words}`;
-  if (isTrouble(words)) return { ...failure(said), temporary: true };
+  if (isTrouble(words) || words === NOT_KNOWN) return { ...failure(said), temporary: true };
   return failure(said, run.startedAt === undefined ? run.exit : undefined);
 }
 

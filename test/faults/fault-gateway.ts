@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Arming, Order } from './steps.ts';
+import { Spells } from './weather.ts';
 
 /** One gateway process that can be told to die. */
 export class FaultGateway {
@@ -17,6 +18,7 @@ export class FaultGateway {
   #serving: ChildProcess | undefined;
   /** Ends that nobody asked it for. */
   readonly crashes: string[] = [];
+  readonly #away = new Spells();
   /** How often it was started. */
   starts = 0;
 
@@ -40,6 +42,7 @@ export class FaultGateway {
       if (!this.alive) this.#spawn();
       if (await fetch(`${this.url}/availability`, { signal: AbortSignal.timeout(3000) }).then((response) => response.ok, () => false)) {
         this.#serving = this.#process;
+        this.#away.end();
         return;
       }
       await pause(100);
@@ -64,6 +67,13 @@ export class FaultGateway {
 
   signal(signal: NodeJS.Signals): void {
     if (this.alive) this.#process?.kill(signal);
+    if (signal === 'SIGSTOP') this.#away.begin();
+    if (signal === 'SIGCONT') this.#away.end();
+  }
+
+  /** Whether it was dead or frozen, or about to be or just back, between these instants. */
+  wasAway(from: number, until: number): boolean {
+    return this.#away.within(from, until);
   }
 
   tell(order: Order): void {
@@ -102,6 +112,7 @@ export class FaultGateway {
     child.stderr?.on('data', (chunk: Buffer) => appendFileSync(this.#log, chunk));
     child.on('error', () => undefined);
     child.on('exit', (code) => {
+      this.#away.begin();
       if (code !== null && this.#serving === child) this.crashes.push(`the gateway at ${this.url} has ended by itself, with exit code ${String(code)}, at ${new Date().toISOString()}`);
     });
     this.#process = child;

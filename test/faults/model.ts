@@ -27,6 +27,8 @@ export interface Weather {
   readonly engine: boolean;
   /** The engine's disk was full. */
   readonly engineDisk: boolean;
+  /** A gateway was killed, stopped or frozen. */
+  readonly gateway: boolean;
   /** The registry was not fair. */
   readonly registry: boolean;
 }
@@ -96,6 +98,8 @@ function errorProblem(plan: Plan, expected: Expected, job: JobDocument, runs: re
   if (exitCode === FAILED && usedUp(plan, runs)) return weather.engine || weather.engineDisk ? undefined : 'nobody has used up its restarts';
   if (job.errorSummary?.type !== 'transient') return 'an error that says that trying again will not help';
   if (/lost|engine/.test(message) && weather.engine) return undefined;
+  // whoever was to start it, or to prove that it has its secrets, died over it
+  if (/whether it (?:ran|had its secrets) is not known/.test(message) && (weather.engine || weather.gateway)) return undefined;
   if (/no space left|engine/.test(message) && weather.engineDisk) return undefined;
   return /registry|pull|manifest|image/i.test(message) && weather.registry && runs.every((each) => each === 0) ? undefined : 'an error that no fault explains';
 }

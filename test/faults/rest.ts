@@ -86,11 +86,11 @@ async function readAll(url: string, name: string): Promise<Map<string, JobDocume
 const STEPPED = 5_000;
 
 /** What happened from before the job's creation to its end. Its endTime is the gateway's where nothing ran, and that clock may have been stepped. */
-function weatherOf({ engine, registry }: FaultSite, { asked, endedSeen = Date.now() }: KnownJob, job: JobDocument | undefined): Weather {
-  if (job === undefined) return { engine: false, engineDisk: false, registry: false };
+function weatherOf({ engine, gateway, registry, second }: FaultSite, { asked, endedSeen = Date.now() }: KnownJob, job: JobDocument | undefined): Weather {
+  if (job === undefined) return { engine: false, engineDisk: false, gateway: false, registry: false };
   const end = Date.parse(job.endTime ?? '');
   const until = end >= asked && end <= endedSeen ? Math.min(end + STEPPED, endedSeen) : endedSeen;
-  return { engine: engine.wasAway(asked, until), engineDisk: engine.wasFull(asked, until), registry: registry.wasBad(asked, until) };
+  return { engine: engine.wasAway(asked, until), engineDisk: engine.wasFull(asked, until), gateway: gateway.wasAway(asked, until) || second.wasAway(asked, until), registry: registry.wasBad(asked, until) };
 }
 
 /**

@@ -146,6 +146,8 @@ describe('DockerProjects, with an engine that misbehaves', () => {
       return project;
     }
 
+    const web = (project: ScriptedProject): ScriptedContainer => project.of('web');
+
     it('counts a restart before it makes it: whoever dies in between has made one fewer, never one more', async () => {
       const project = failed();
       docker.on('POST /containers/web-id/start', 'hang up');
@@ -153,8 +155,30 @@ describe('DockerProjects, with an engine that misbehaves', () => {
       await clock.whenSleepingUntil(clock.now() + 100);
       clock.advance(100);
       expect(await waiting).to.have.property('code', 'EngineUnavailable');
-      expect(project.done()).to.deep.equal(['rename web .asked.again-1', 'start web']);
-      expect((await projects.wait(JOB, signal)).exit?.code, 'it has had its one restart').to.equal(1);
+      expect(project.done()).to.deep.equal(['rename web .asked.again-1-rs', 'start web']);
+      const { exit } = await projects.wait(JOB, signal);
+      expect(exit, 'it has had its one restart, and nobody knows whether it ran').to.deep.include({ code: -1, temporary: true }).and.have.property('error').that.contains('whether it ran is not known');
+      expect(project.done()).to.have.length(2);
+      web(project).began(2);
+      web(project).ended(5);
+      expect((await projects.wait(JOB, signal)).exit?.code, 'it has run').to.equal(5);
+    });
+
+    it('makes a restart that was written down, and never asked for', async () => {
+      const project = failed();
+      let asked = 0;
+      const mayAct = async (): Promise<void> => {
+        if ((asked += 1) === 2) throw new Error('not now');
+      };
+      const waiting = failure(projects.wait(JOB, signal, { mayAct }));
+      await clock.whenSleepingUntil(clock.now() + 100);
+      clock.advance(100);
+      expect((await waiting).message).to.equal('not now');
+      const again = projects.wait(JOB, signal);
+      await clock.whenSleepingUntil(clock.now() + 100);
+      clock.advance(100);
+      expect((await again).exit?.code).to.equal(5);
+      expect(project.done()).to.deep.equal(['rename web .asked.again-1-rs', 'start web']);
     });
 
     it('keeps a hold that somebody sets while it counts', async () => {
@@ -167,7 +191,7 @@ describe('DockerProjects, with an engine that misbehaves', () => {
       await clock.whenSleepingUntil(clock.now() + 100);
       clock.advance(100);
       expect((await waiting).exit?.code).to.equal(5);
-      expect(project.done()).to.deep.equal(['rename web .asked.again-1.held', 'start web']);
+      expect(project.done()).to.deep.equal(['rename web .asked.again-1-rs.held', 'start web']);
     });
 
     it('does not take a project for over whose last restart is counted and on its way', async () => {
@@ -181,7 +205,7 @@ describe('DockerProjects, with an engine that misbehaves', () => {
       await clock.whenSleepingUntil(clock.now() + 100);
       clock.advance(100);
       await asked;
-      expect(project.of('web').name).to.match(/again-1$/);
+      expect(project.of('web').name).to.match(/again-1-rs$/);
       expect((await projects.inspect(JOB))?.state).to.equal('running');
       answer();
       expect((await waiting).exit?.code).to.equal(5);
@@ -233,7 +257,7 @@ describe('DockerProjects, with an engine that misbehaves', () => {
           await clock.whenSleepingUntil(clock.now() + 100);
           clock.advance(100);
           expect((await waiting).exit).to.deep.equal({ code: -1, outOfMemory: false, error: `service web could not be started once more: ${TEMPORARY}`, temporary: true });
-          expect(project.done()).to.deep.equal(['rename web .asked.again-1', 'start web']);
+          expect(project.done()).to.deep.equal(['rename web .asked.again-1-rs', 'start web']);
         });
 
         it(`${how}: a later service's first start likewise`, async () => {

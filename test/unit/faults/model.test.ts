@@ -4,7 +4,7 @@ import { judge, type KnownJob, type Weather } from '../../faults/model.ts';
 import { expectedOf, JOB_KINDS, type JobKind, parametersOf, type Plan, planOf } from '../../faults/plan.ts';
 import { Random } from '../../faults/random.ts';
 
-const FAIR: Weather = { engine: false, engineDisk: false, registry: false };
+const FAIR: Weather = { engine: false, engineDisk: false, gateway: false, registry: false };
 
 /** A plan of the kind for which `wanted` holds. */
 function plan(kind: JobKind, wanted: (plan: Plan) => boolean = () => true): Plan {
@@ -50,6 +50,15 @@ describe('the model of a campaign of faults', () => {
     expect(said(known(broken), failed(message), [1, 0])).to.equal('');
     expect(said(known(broken), failed(message), [1, 1])).to.include('did not run as often as it should');
     expect(said(known(broken), failed('service main cannot start'), [1, 0])).to.include('trying again will not help');
+  });
+
+  it('that nobody knows whether a program ran, or had its secrets, is an end where who knew it has died, and no other', () => {
+    for (const message of ['service main could not be started once more: …, and whether it ran is not known', 'the program is over, and whether it had its secrets is not known']) {
+      const seen = failed(message, undefined, 'transient');
+      expect(said(known(plan('secret')), seen, [1])).to.include('an error that no fault explains');
+      expect(said(known(plan('secret')), seen, [1], { gateway: true })).to.equal('');
+      expect(said(known(plan('secret')), failed(message), [1], { gateway: true })).to.include('trying again will not help');
+    }
   });
 
   it('no program runs twice, whatever the weather; with restarts, none more often than they allow', () => {
