@@ -97,7 +97,8 @@ function errorProblem(plan: Plan, expected: Expected, job: JobDocument, runs: re
   if (BY_SIGNAL.has(exitCode)) return weather.engine ? undefined : 'nobody has ended its program';
   if (exitCode === FAILED && usedUp(plan, runs)) return weather.engine || weather.engineDisk ? undefined : 'nobody has used up its restarts';
   if (job.errorSummary?.type !== 'transient') return 'an error that says that trying again will not help';
-  if (/lost|engine/.test(message) && weather.engine) return undefined;
+  // an engine's own trouble, in its own words
+  if (/lost|engine|could not be started/.test(message) && weather.engine) return undefined;
   // whoever was to start it, or to prove that it has its secrets, died over it
   if (/whether it (?:ran|had its secrets) is not known/.test(message) && (weather.engine || weather.gateway)) return undefined;
   if (/no space left|engine/.test(message) && weather.engineDisk) return undefined;
