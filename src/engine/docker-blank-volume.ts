@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Instant } from '../clock.ts';
 import { digestOf, type Digest } from '../image/digest.ts';
 import type { DockerCalls } from './docker-call.ts';
-import { cleaned, engineUnavailable } from './docker-errors.ts';
+import { cleaned, DockerStatusError, engineUnavailable } from './docker-errors.ts';
 import { parse, parseImage } from './docker-inspect.ts';
 import { LABELS, labelsOf, type DockerNames } from './docker-names.ts';
 import { EngineRefused } from './engine.ts';
@@ -117,8 +117,21 @@ async function blankTar(): Promise<Buffer> {
 const statSchema = z.object({ mtime: z.string() });
 
 /** Whether a folder with this stat (the engine's X-Docker-Container-Path-Stat header) was never written to. */
-export function isBlank(header: string | readonly string[] | undefined): boolean {
+function isBlank(header: string | readonly string[] | undefined): boolean {
   if (typeof header !== 'string') return false;
   const stat: unknown = JSON.parse(Buffer.from(header, 'base64').toString('utf8'));
   return Date.parse(parse(statSchema, stat).mtime) === BLANK_INSTANT;
+}
+
+/**
+ * Whether nothing was ever written to the container's /output. An engine in trouble fails without a word here, for a HEAD has none: false
+ * then, and whoever reads the content is told why. Throws as DockerCalls.open for everything else.
+ */
+export async function hasBlankOutput(calls: DockerCalls, container: string, signal: AbortSignal): Promise<boolean> {
+  const stat = await calls.open('HEAD', `/containers/${container}/archive`, { query: { path: '/output' }, signal }).catch((error: unknown) => {
+    if (error instanceof DockerStatusError && error.status >= 500) return undefined;
+    throw error;
+  });
+  stat?.resume();
+  return stat !== undefined && isBlank(stat.headers['x-docker-container-path-stat']);
 }

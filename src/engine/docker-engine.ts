@@ -6,7 +6,7 @@ import type { RegistryLogin } from '../image/registry-logins.ts';
 import type { Endpoint } from '../task/endpoints.ts';
 import type { PinnedTask } from '../task/task.ts';
 import type { ContainerUse } from '../task/usage.ts';
-import { BlankVolume, isBlank } from './docker-blank-volume.ts';
+import { BlankVolume, hasBlankOutput } from './docker-blank-volume.ts';
 import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import { ContainerCreation } from './docker-creation.ts';
@@ -208,13 +208,11 @@ export class DockerEngine implements ContainerEngine {
   }
 
   async *outputs(jobId: string, signal: AbortSignal): AsyncGenerator<OutputFile | OutputSkipped> {
-    const path = `/containers/${namesOf(this.#gateway, jobId).container}/archive`;
-    const call = { query: { path: '/output' }, signal };
-    const stat = await translated('look into /output', () => this.#calls.open('HEAD', path, call), gone);
-    stat.resume();
+    const { container } = namesOf(this.#gateway, jobId);
     // Reading an archive makes the engine start a process of its own; most of a short job's time, for nothing.
-    if (isBlank(stat.headers['x-docker-container-path-stat'])) return;
-    const archive = await translated('read /output', () => this.#calls.open('GET', path, call), gone);
+    if (await translated('look into /output', () => hasBlankOutput(this.#calls, container, signal), gone)) return;
+    // a full disk of the engine's is no reason to leave output out: it is read when there is room
+    const archive = await withRoom(() => translated('read /output', () => this.#calls.open('GET', `/containers/${container}/archive`, { query: { path: '/output' }, signal }), gone));
     yield* outputFiles(archive, this.#config.outputBytes, signal);
     await translated('answer', () => this.#calls.mustListen(signal));
   }

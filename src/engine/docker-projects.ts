@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedProject } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
-import { BlankVolume, isBlank } from './docker-blank-volume.ts';
+import { BlankVolume, hasBlankOutput } from './docker-blank-volume.ts';
 import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
 import type { DockerEngineOptions } from './docker-engine.ts';
@@ -198,12 +198,8 @@ export class DockerProjects implements ProjectEngine {
     let left = this.#config.outputBytes;
     for (const { container, plan, run } of await this.#mustBeThere(jobId, signal)) {
       if (plan.output === undefined || run.startedAt === undefined) continue;
-      const call = { query: { path: '/output' }, signal };
-      const path = `/containers/${container}/archive`;
-      const stat = await translatedCalls('look into /output', () => this.#calls.open('HEAD', path, call));
-      stat.resume();
-      if (isBlank(stat.headers['x-docker-container-path-stat'])) continue;
-      const archive = await translatedCalls('read /output', () => this.#calls.open('GET', path, call));
+      if (await translatedCalls('look into /output', () => hasBlankOutput(this.#calls, container, signal))) continue;
+      const archive = await withRoom(() => translatedCalls('read /output', () => this.#calls.open('GET', `/containers/${container}/archive`, { query: { path: '/output' }, signal })));
       for await (const entry of outputFiles(archive, left, signal)) {
         if ('size' in entry) left -= entry.size;
         yield { ...entry, path: plan.output + entry.path };

@@ -125,6 +125,12 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       return buffer(tar);
     };
 
+    it('of an engine without room is read when there is some, and not left out', async () => {
+      // the answer to a HEAD has no words
+      docker.on(`HEAD ${CONTAINER}/archive`, { status: 500, json: null }).on(`GET ${CONTAINER}/archive`, { status: 500, json: { message: 'mkdir /var/lib/docker/x: no space left on device' } });
+      expect(await failure(engine.outputs('j1', signal)[Symbol.asyncIterator]().next())).to.have.property('code', 'EngineUnavailable');
+    });
+
     beforeEach(async () => {
       const bytes = await unmounted();
       docker
