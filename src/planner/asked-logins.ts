@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import type { Field } from '../http/request-body.ts';
 import type { GivenParameter } from '../task/container-parameters.ts';
-import { secretParameterName } from '../task/secret-parameters.ts';
+import { canBeSecret, secretParameterName } from '../task/secret-parameters.ts';
 import { type Branch, isBranch, type Value } from './question.ts';
 import { pairsOf, textOf } from './value-readers.ts';
 
@@ -28,7 +28,11 @@ export function refuseInUrl(query: readonly Field[]): void {
   if (found) throw new GatewayError('BadParameter', `taskinfo.${LOGINS} does not belong into a URL: give it in the body of a POST`, { path: `taskinfo.${LOGINS}` });
 }
 
-/** What may be told to others: everybody else's business is not the caller's password. */
+/** What may be told to others: the caller's passwords are not, nor what was sent as a secret and is more than names. */
 export function withoutLogins(taskinfo: Branch): Branch {
-  return Object.fromEntries(Object.entries(taskinfo).filter(([name]) => name !== LOGINS));
+  return Object.fromEntries(Object.entries(taskinfo).filter(([name, value]) => name !== LOGINS && (!/^secrets?$/i.test(name) || areNames(value))));
+}
+
+function areNames(value: Value): boolean {
+  return [value].flat().every((each) => typeof each === 'string' && canBeSecret(each));
 }

@@ -99,7 +99,7 @@ describe('Execution Planner: a peer of somebody else', () => {
 
   it('is not told the logins for registries that the caller has told us', async () => {
     says({ reponseword: 'NO' });
-    const body = JSON.stringify({ tasktype: 'uri://x', taskinfo: { registries: { 'reg.example': 'ada:hush' }, a: 'b' } });
+    const body = JSON.stringify({ tasktype: 'uri://x', taskinfo: { registries: { 'reg.example': 'ada:hush' }, secret: { token: 'hush' }, secrets: ['token=hush'], a: 'b' } });
     expect((await gateway.client.send('POST', '/accepts', { body: Buffer.from(body), headers: { 'content-type': 'application/json' } })).status).to.equal(200);
     expect(JSON.parse(seen[0]?.body ?? '')).to.deep.equal({ tasktype: 'uri://x', taskinfo: { a: 'b' }, resources: {} });
   });
