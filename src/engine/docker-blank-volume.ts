@@ -35,7 +35,8 @@ export class BlankVolume {
 
   /**
    * Makes the job's output volume, writable for every user, with a container that stays behind until `tidy`. Repeating it is
-   * harmless: a volume that holds something stays as it is. `quota`: options of the volume that limit it. Throws EngineRefused or EngineUnavailable.
+   * harmless: a volume that holds something stays as it is. A container that an earlier try has left is made anew, for an engine that went
+   * down over it may not have come as far as the volume. `quota`: options of the volume that limit it. Throws EngineRefused or EngineUnavailable.
    */
   async prepare(jobId: string, names: DockerNames, quota: object = {}): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
@@ -53,10 +54,11 @@ export class BlankVolume {
           },
         },
       });
-      // Somebody has pruned the image: once more with a new one.
-      if (status !== NO_SUCH) return;
-      this.#image = undefined;
-      if (attempt === 3) throw new EngineRefused('the engine does not keep the image for output volumes', { temporary: true });
+      if (status !== NO_SUCH && status !== CONFLICT) return;
+      if (attempt === 3) throw new EngineRefused(`the engine does not ${status === NO_SUCH ? 'keep the image for output volumes' : 'let go of a container that has prepared an output volume'}`, { temporary: true });
+      if (status === CONFLICT) await this.tidy(names);
+      // somebody has pruned the image: once more with a new one
+      else this.#image = undefined;
     }
   }
 

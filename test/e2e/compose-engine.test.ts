@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { ProjectNames } from '../../src/engine/docker-project-names.ts';
 import { EngineRefused } from '../../src/engine/engine.ts';
 import { buildImage } from '../support/oci-image.ts';
 import { ComposeWorld } from './compose-world.ts';
@@ -50,6 +51,23 @@ describe('projects on the real engine', function () {
     expect(story).to.deep.include({ stdout: 'a\nb', parts: { only: 'a\nb' }, files: { 'c.txt': 'c\n' } });
     expect(story.run.exit?.code).to.equal(0);
     expect((await world.run({ services: { only: { image: IMAGE } } })).stdout).to.equal('from the image\n');
+  });
+
+  it('an output volume that the engine had made when it went down, and not prepared, is prepared by the next try', async () => {
+    const project = await world.judge({ services: { only: sh('echo c > /output/c.txt') } });
+    const jobId = world.newJob();
+    const [first] = new ProjectNames(world.docker.gateway, jobId).containers(project);
+    if (first === undefined) throw new Error('a project without containers');
+    await world.docker.engine.ensureImage(world.image, () => undefined, signal);
+    await docker('volume', 'create', '--label', `pratique.gateway=${world.docker.gateway}.p`, first.names.output);
+    await docker('create', '--name', first.names.blank, world.image.configDigest);
+    try {
+      await world.create(project, jobId);
+      await world.projects.start(jobId, signal);
+      expect(await world.story(jobId, await world.projects.wait(jobId, signal))).to.deep.include({ stderr: '', files: { 'c.txt': 'c\n' } });
+    } finally {
+      await world.projects.remove(jobId);
+    }
   });
 
   it('waits until what a service depends on is healthy, has completed, or has started', async () => {

@@ -28,8 +28,8 @@ const CLASSES = {
   BlankVolume, ContainerCreation, DockerEngine, DockerProjects, FileResultStore, ProjectBuilder, ProjectMarks, ProjectRuns, ProjectStarts, ProjectThings, SecretDelivery, ServiceStart, SqliteDatabase, SqliteJobStore, SqlitePulledImages,
 } as const;
 
-/** Between two sweeps of unused images (milliseconds); no gateway lives so long here. */
-const IMAGE_SWEEP = 10 * 60_000;
+/** Before the first sweep of unused images, and between two (milliseconds); no gateway lives so long here. */
+const IMAGE_SWEEPS = [60 * 60_000, 10 * 60_000];
 const SHORT_SWEEP = 1_000;
 
 /** What the harness has to say before anything else is done; it is nothing of the gateway's own environment. */
@@ -98,7 +98,7 @@ for (const method of ['ask', 'open']) {
 
 SystemClock.prototype.now = () => Date.now() + clockOffset;
 replace(SystemClock.prototype, 'sleep', (original) => function sleep(this: unknown, ...[milliseconds, ...more]: unknown[]): unknown {
-  return original.apply(this, [milliseconds === IMAGE_SWEEP ? SHORT_SWEEP : milliseconds, ...more]);
+  return original.apply(this, [IMAGE_SWEEPS.includes(Number(milliseconds)) ? SHORT_SWEEP : milliseconds, ...more]);
 });
 
 process.on('message', (order: Order) => {

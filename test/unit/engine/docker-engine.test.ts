@@ -29,6 +29,7 @@ const CREATE_BLANK = 'POST /containers/create?name=pratique-site.j1.blank';
 const BLANK_LAYER = 'sha256:334575025dcb31bf0c3fa12a946b2ca5af0e58444541cc68d208958930267fd8';
 const DONE: Answer = { status: 204, json: null };
 const NONE: Answer = { status: 404, json: { message: 'No such thing' } };
+const TAKEN: Answer = { status: 409, json: { message: 'Conflict. The container name is already in use' } };
 
 const SEEN = {
   Id: IMAGE.configDigest, Os: 'linux', Architecture: 'amd64', RootFS: { Type: 'layers', Layers: IMAGE.diffIds },
@@ -228,6 +229,21 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       docker.on(CREATE_BLANK, NONE, { status: 201, json: { Id: 'x', Warnings: [] } });
       await engine.create('j1', TASK, signal);
       expect(docker.made(CREATE_BLANK)).to.have.length(2);
+    });
+
+    it('a container that prepared the volume and is left of an earlier try is made anew: its engine may have gone down before it came to the volume', async () => {
+      creationGoesWell();
+      docker.on(CREATE_BLANK, TAKEN, { status: 201, json: { Id: 'b', Warnings: [] } });
+      await engine.create('j1', TASK, signal);
+      expect(docker.made(CREATE_BLANK)).to.have.length(2);
+      expect(docker.made(`DELETE ${BLANK}`)).to.have.length(1);
+    });
+
+    it('a container that prepared the volume and does not go: refused for now', async () => {
+      creationGoesWell();
+      docker.on(CREATE_BLANK, TAKEN);
+      await refused('does not let go', true);
+      expect(docker.made(CREATE_BLANK)).to.have.length(3);
     });
 
     it('a blank image that is not ours is not used', async () => {
