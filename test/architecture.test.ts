@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['job', 'task', 'image/digest.ts'],
   policy: ['registry/registry.ts', 'task', 'image', 'compose'],
   execution: ['policy/policy.ts', 'policy/verdict.ts', 'engine/engine.ts', 'store/job-store.ts', 'store/pulled-images.ts', 'store/result-store.ts', 'store/usage-store.ts', 'job', 'task', 'image'],
-  http: ['image/strict-json.ts', 'task/units.ts'],
+  http: ['image/strict-json.ts', 'task/unit-schemas.ts'],
   control: [],
   uws: ['execution', 'store/job-store.ts', 'job', 'task', 'image', 'http'],
   identity: ['untrusted-fetch.ts', 'http', 'policy/wildcard.ts'],

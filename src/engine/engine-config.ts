@@ -1,19 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
-import { parseSize } from '../task/units.ts';
-
-/** A size such as `512M`, in bytes after parsing. */
-function size(fallback: string) {
-  return z
-    .string()
-    .default(fallback)
-    .transform((text, context) => {
-      const bytes = parseSize(text);
-      if (bytes !== undefined) return bytes;
-      context.addIssue({ code: 'custom', message: 'must be a size with its unit such as 512M or 2G' });
-      return z.NEVER;
-    });
-}
+import { bytes } from '../task/unit-schemas.ts';
 
 const HOST = /^(unix:\/\/\/\S+|tcp:\/\/[^\s/]+:\d{1,5})$/;
 
@@ -61,9 +48,9 @@ export const engineSchema = z
       .regex(/^(?:[a-z0-9][A-Za-z0-9._:/-]{0,255}@)?sha256:[0-9a-f]{64}$/, 'must be name@sha256:… or the id of an image that is present')
       .optional()
       .meta({ description: 'An image with `nc` and `sleep`, present on the engine, by digest or id: the way to jobs that serve. Absent = no job can.' }),
-    tmp: size('256M').meta({ description: 'Size of /tmp, in memory, charged to the job.' }),
-    work: size('1G').meta({ description: 'Size of /work, in memory, charged to the job.' }),
-    sharedMemory: size('64M').meta({ description: 'Size of /dev/shm, charged to the job.' }),
+    tmp: bytes.prefault('256M').meta({ description: 'Size of /tmp, in memory, charged to the job.' }),
+    work: bytes.prefault('1G').meta({ description: 'Size of /work, in memory, charged to the job.' }),
+    sharedMemory: bytes.prefault('64M').meta({ description: 'Size of /dev/shm, charged to the job.' }),
     processes: z.int().min(8).max(100_000).default(256).meta({ description: 'Processes and threads of one job.' }),
     openFiles: z
       .int()
@@ -71,14 +58,14 @@ export const engineSchema = z
       .max(1_048_576)
       .default(4096)
       .meta({ description: 'Files that one process of a job can have open; not more than the engine itself may.' }),
-    fileSize: size('10G').meta({ description: 'Largest file that a job can write.' }),
-    outputBytes: size('64G').meta({ description: 'Bytes that a job may have below /output, holes counted: no more are read, and a job that has more is stopped.' }),
+    fileSize: bytes.prefault('10G').meta({ description: 'Largest file that a job can write.' }),
+    outputBytes: bytes.prefault('64G').meta({ description: 'Bytes that a job may have below /output, holes counted: no more are read, and a job that has more is stopped.' }),
     outputQuota: z
       .boolean()
       .default(false)
       .meta({ description: "Has the engine itself hold /output to outputBytes (a project quota: its data folder on xfs, mounted with pquota); where it cannot, jobs are refused." }),
     outputLook: z.int().min(1).max(3600).default(5).meta({ description: 'Seconds between two looks at how much running jobs have below /output.' }),
-    logSize: size('10M').meta({ description: 'Log that the engine keeps of one job; older lines go first. At least 1M.' }).refine(
+    logSize: bytes.prefault('10M').meta({ description: 'Log that the engine keeps of one job; older lines go first. At least 1M.' }).refine(
       (bytes) => bytes >= 2 ** 20, 'must be at least 1M',
     ),
     stopGrace: z.int().min(0).max(600).default(10).meta({ description: 'Seconds between SIGTERM and SIGKILL when nobody says.' }),

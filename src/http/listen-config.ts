@@ -1,18 +1,10 @@
 import { z } from 'zod';
-import { parseDuration } from '../task/units.ts';
+import { seconds } from '../task/unit-schemas.ts';
 import { trustedProxies } from './client-address.ts';
 import { SERVER_LIMITS } from './server.ts';
 
-const seconds = (fallback: number) =>
-  z
-    .union([z.string(), z.number()])
-    .default(fallback)
-    .transform((value, context) => {
-      const given = parseDuration(String(value));
-      if (given !== undefined && given > 0) return given;
-      context.addIssue({ code: 'custom', message: 'must be a duration such as 30s or 5m' });
-      return z.NEVER;
-    });
+/** `fallback` in seconds. */
+const some = (fallback: number) => seconds.refine((given) => given > 0, 'must be longer than nothing').prefault(`${String(fallback)}s`);
 
 const proxy = z.string().refine((entry) => {
   try {
@@ -44,9 +36,9 @@ export const listenSchema = z
     hsts: z.int().min(0).default(15_552_000).meta({ description: 'Seconds for which browsers that came by TLS shall use nothing else (Strict-Transport-Security); 0 = not said.' }),
     trustedProxies: z.array(proxy).max(1000).default([]).meta({ description: 'Proxies that are believed what X-Forwarded-For and X-Forwarded-Proto say; from anybody else they are ignored.' }),
     connections: z.int().min(1).max(1_000_000).default(SERVER_LIMITS.connections).meta({ description: 'At once; more are closed as they come.' }),
-    headersTimeout: seconds(SERVER_LIMITS.headersTimeout).meta({ description: "In which a request's head must have arrived." }),
-    requestTimeout: seconds(SERVER_LIMITS.requestTimeout).meta({ description: 'In which a request must have arrived, body included.' }),
-    stallTimeout: seconds(SERVER_LIMITS.stallTimeout).meta({ description: 'In which a client must read something of what waits for it.' }),
+    headersTimeout: some(SERVER_LIMITS.headersTimeout).meta({ description: "In which a request's head must have arrived." }),
+    requestTimeout: some(SERVER_LIMITS.requestTimeout).meta({ description: 'In which a request must have arrived, body included.' }),
+    stallTimeout: some(SERVER_LIMITS.stallTimeout).meta({ description: 'In which a client must read something of what waits for it.' }),
   })
   .meta({ description: 'Where the gateway listens, and what a slow client may cost.' });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseCores, parseDuration, parseSize } from '../task/units.ts';
+import { bytes, cores, seconds } from '../task/unit-schemas.ts';
 
 /** Longest type identifier that is compared (characters). */
 export const MAX_TYPE = 2048;
@@ -14,19 +14,6 @@ const member = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, 'must begin wit
 const words = z.array(z.string().min(1).max(512)).min(1).max(1000);
 const httpUrl = z.url({ protocol: /^https?$/ }).max(2048);
 const infoValue = z.union([z.string().max(4096), z.number(), z.boolean(), z.array(z.string().max(4096)).max(1000)]);
-
-/** A string or number that `parse` turns into a number. */
-function parsed(parse: (text: string) => number | undefined, form: string) {
-  return z.union([z.string(), z.number()]).transform((value, context) => {
-    const number = parse(String(value));
-    if (number !== undefined) return number;
-    context.addIssue({ code: 'custom', message: `must be ${form}` });
-    return z.NEVER;
-  });
-}
-
-const seconds = parsed(parseDuration, 'a duration such as 2s, 5m or PT5M');
-const bytes = parsed((text) => parseSize(text), 'a size with its unit such as 512M or 2G');
 
 const memberRule = z
   .strictObject({
@@ -54,8 +41,8 @@ const composeHost = z
 const health = z
   .strictObject({
     url: httpUrl.optional().meta({ description: 'Asked with GET; absent = the endpoint. Any answer below 500 is healthy.' }),
-    timeout: seconds.default(3),
-    every: seconds.default(30).meta({ description: 'For how long an answer counts.' }),
+    timeout: seconds.prefault('3s'),
+    every: seconds.prefault('30s').meta({ description: 'For how long an answer counts.' }),
   })
   .meta({ description: 'Offered only while it answers.' });
 
@@ -71,7 +58,7 @@ const service = z
     taskinfo: z.record(member, memberRule).optional().meta({ description: 'Rules over the members of taskinfo.' }),
     resources: z
       .strictObject({
-        cores: parsed(parseCores, 'a number of cores such as 2 or 0.5').optional(),
+        cores: cores.optional(),
         memory: bytes.optional(),
         store: bytes.optional(),
         duration: seconds.optional(),
@@ -91,7 +78,7 @@ const peer = z
     name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be a name of 1 to 64 letters, digits, ".", "_" or "-"'),
     url: httpUrl.meta({ description: 'Its /accepts.' }),
     tasktypes: z.array(typeName).min(1).max(200).optional().meta({ description: 'Forward only questions of these types. Absent = all.' }),
-    timeout: seconds.default(5),
+    timeout: seconds.prefault('5s'),
   })
   .meta({ description: 'Another Execution Planner to which questions are forwarded, without the credentials of who asks.' });
 

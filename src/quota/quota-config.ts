@@ -1,30 +1,18 @@
 import { z } from 'zod';
-import { parseCores, parseSize } from '../task/units.ts';
+import { bytes, cores } from '../task/unit-schemas.ts';
 
 const count = z.int().min(0).max(1_000_000);
-const cores = z.union([z.string(), z.number()]).transform((value, context) => {
-  const number = parseCores(String(value));
-  if (number !== undefined) return number;
-  context.addIssue({ code: 'custom', message: 'must be a number of cores such as 2 or 0.5' });
-  return z.NEVER;
-});
-const size = z.string().transform((text, context) => {
-  const bytes = parseSize(text);
-  if (bytes !== undefined) return bytes;
-  context.addIssue({ code: 'custom', message: 'must be a size with its unit such as 512M or 2G' });
-  return z.NEVER;
-});
 
 /** What can be limited for one owner and for all members of a group together. Absent = without limit. */
 const shared = {
   queued: count.optional().meta({ description: 'Jobs that wait. One more is 429.' }),
   running: count.optional().meta({ description: 'Jobs that run at once; others wait in the queue and hold nobody up.' }),
   cores: cores.optional().meta({ description: 'Cores of all running jobs together. A job that asks for more is 403.' }),
-  memory: size.optional().meta({ description: 'Memory of all running jobs together. A job that asks for more is 403.' }),
+  memory: bytes.optional().meta({ description: 'Memory of all running jobs together. A job that asks for more is 403.' }),
   questions: count.optional().meta({ description: 'Questions to /accepts and judgements of jobs in a minute. One more is 429.' }),
   images: count.optional().meta({ description: 'Different images run within 24 hours. One more is 429.' }),
   cpuHours: z.number().min(0).max(1_000_000).optional().meta({ description: 'Hours of CPU time within 24 hours, as measured; what was not measured counts as all cores of the job. Who has used as much is 429 until it is less; queued jobs wait, running ones go on.' }),
-  results: size.optional().meta({ description: 'Results that are kept of all jobs. Who has as much can create and run no more: 403.' }),
+  results: bytes.optional().meta({ description: 'Results that are kept of all jobs. Who has as much can create and run no more: 403.' }),
 };
 
 const owner = z.strictObject({
