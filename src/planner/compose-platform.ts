@@ -1,38 +1,24 @@
 import type { Caller } from '../caller.ts';
-import type { Excess } from '../execution/admission.ts';
-import type { Closure } from '../execution/closure.ts';
 import type { ProjectPolicy } from '../policy/policy.ts';
-import type { ProjectOffer, ProjectReason, ProjectVerdict, Reason } from '../policy/verdict.ts';
+import type { ProjectOffer, ProjectReason, ProjectVerdict } from '../policy/verdict.ts';
 import { FetchFailed } from '../untrusted-fetch.ts';
 import { type ComposeTask, formatComposeParameters } from '../task/compose-parameters.ts';
 import type { PinnedWork } from '../task/project.ts';
 import type { Resources } from '../task/task.ts';
 import { closedAnswer, excessAnswer } from './closed-answer.ts';
 import { readComposeMembers } from './compose-task.ts';
-import { grantedDuration, grantedRanges, offeredRanges, resourceWarnings, shortfalls, type SiteResources } from './container-resources.ts';
+import { grantedDuration, grantedRanges, offeredRanges, resourceWarnings, shortfalls } from './container-resources.ts';
 import { dataReasons, readDataReferences } from './data-access.ts';
+import type { JobPlatformParts } from './job-platform.ts';
 import type { Answer, Info, Maybe, NoReason, Platform, ServiceInterface } from './offer.ts';
-import type { DataRule } from './planner-config.ts';
 import type { Details } from './question.ts';
 import { parseResources, type Ranges } from './resources.ts';
 
 /** The text of the compose file at a URL. Throws FetchFailed. */
 export type ComposeFetch = (url: string, signal: AbortSignal) => Promise<string>;
 
-export interface ComposePlatformParts {
+export interface ComposePlatformParts extends JobPlatformParts {
   readonly policy: ProjectPolicy;
-  /** Absolute URL of the job list that runs compose files. */
-  readonly jobListUrl: string;
-  /** Asked at each question, since an engine's size is known only once it has answered. */
-  readonly site: () => SiteResources;
-  /** Data that jobs can read. */
-  readonly data: readonly DataRule[];
-  /** Why this caller may have no jobs at all; undefined = may. Absent = only the policy decides. */
-  readonly refuseCaller?: (caller: Caller) => Reason | undefined;
-  /** Why nobody's jobs are taken at present; undefined = they are. Absent = always. */
-  readonly closed?: () => Closure | undefined;
-  /** What a quota says to one more job of this caller, of this work where it is known; undefined = nothing. Absent = there are none. */
-  readonly excess?: (caller: Caller, work: PinnedWork | null) => Promise<Excess | undefined>;
   /** Told of every work that is answered YES: who asked will come back with it. Absent = nobody cares. */
   readonly promised?: (work: PinnedWork) => void;
   /** Absent = a question that names its file by URL is answered NO. */

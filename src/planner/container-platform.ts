@@ -1,38 +1,23 @@
 import type { Caller } from '../caller.ts';
 import { GatewayError } from '../errors.ts';
-import type { Excess } from '../execution/admission.ts';
-import type { Closure } from '../execution/closure.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Reason, Verdict } from '../policy/verdict.ts';
 import { type GivenParameter, parseContainerParameters } from '../task/container-parameters.ts';
 import { formatPinnedParameters } from '../task/pinned-parameters.ts';
-import type { PinnedWork } from '../task/project.ts';
 import type { ContainerTask, OfferedResources, Task } from '../task/task.ts';
 import { grantedDuration, grantedRanges, offeredRanges, resourceWarnings, shortfalls, type SiteResources, wanted } from './container-resources.ts';
 import { closedAnswer, excessAnswer } from './closed-answer.ts';
 import { atQuestion, type ContainerMembers, readContainerMembers } from './container-task.ts';
 import { dataReasons, readDataReferences } from './data-access.ts';
+import type { JobPlatformParts } from './job-platform.ts';
 import type { Answer, Info, NoReason, Platform, ServiceInterface } from './offer.ts';
-import type { DataRule } from './planner-config.ts';
 import type { Details } from './question.ts';
 import { type AskedResources, parseResources, type Ranges } from './resources.ts';
 import { startupAnswer, type StartupEstimate } from './startup.ts';
 import { wrapContainer, type WrapParts } from './wrapped-container.ts';
 
-export interface ContainerPlatformParts {
+export interface ContainerPlatformParts extends JobPlatformParts {
   readonly policy: Policy;
-  /** Absolute URL of the job list that runs containers. */
-  readonly jobListUrl: string;
-  /** Asked at each question, since an engine's size is known only once it has answered. */
-  readonly site: () => SiteResources;
-  /** Data that jobs can read. */
-  readonly data: readonly DataRule[];
-  /** Why this caller may have no jobs at all; undefined = may. Absent = only the policy decides. */
-  readonly refuseCaller?: (caller: Caller) => Reason | undefined;
-  /** Why nobody's jobs are taken at present; undefined = they are. Absent = always. */
-  readonly closed?: () => Closure | undefined;
-  /** What a quota says to one more job of this caller, of this work where it is known; undefined = nothing. Absent = there are none. */
-  readonly excess?: (caller: Caller, work: PinnedWork | null) => Promise<Excess | undefined>;
   /** Absent = nobody can say when a job would start. */
   readonly estimateStartup?: StartupEstimate;
   /** The other way to run the same: absent = there is none. */

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { GatewayError } from '../errors.ts';
 import type { Digest } from '../image/digest.ts';
 import type { ResultStore, StoredResult } from './result-store.ts';
+import { syncFolder } from './sync-folder.ts';
 
 const PARTIAL = '.partial';
 
@@ -84,16 +85,6 @@ async function namesIn(folder: string): Promise<readonly string[]> {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
-}
-
-/** A name that was given in a folder is durable when the folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function translated(error: unknown): unknown {

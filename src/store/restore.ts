@@ -7,6 +7,7 @@ import { ENTRY, FILES, RESULTS, SUMS } from './backup-content.ts';
 import { BEFORE_RESTORE, RESTORING } from './interrupted-restore.ts';
 import { settleRestored } from './settle-restored.ts';
 import { checkStore, isStoreOpen } from './sqlite-snapshot.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** The checksums are few bytes a result. */
 const LONGEST_SUMS = 512 * 2 ** 20;
@@ -81,13 +82,4 @@ async function unpack(file: string, to: string): Promise<void> {
   }
   if (sums === undefined || !found.has('jobs.db')) throw new Error(`${file} is not whole: its end is missing`);
   if (sums !== [...found].map(([name, sum]) => `${sum}  ${name}\n`).join('')) throw new Error(`${file} is damaged: its checksums differ`);
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
