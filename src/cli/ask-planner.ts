@@ -1,12 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { parseDocument } from '../planner/document.ts';
 import { type Branch, EMPTY, isBranch, isList, type Value } from '../planner/question.ts';
+import type { Confidential } from './ask-confidential.ts';
 import { type AskSession, request, unexpected } from './ask-session.ts';
 
 export interface AskedQuestion {
   readonly tasktype: string;
   /** Dotted names and their values, in order; repeated names make a list. */
   readonly members: readonly { readonly name: string; readonly value: string }[];
+  /** For the job alone: `SECRET.<NAME>`. */
+  readonly secrets: readonly Confidential[];
+  /** `REGISTRY.<HOST>`: part of the question, for images that only its user may read, and never of an address. */
+  readonly logins: readonly Confidential[];
   /** A document that is part of the question. */
   readonly document?: { readonly name: string; readonly bytes: Uint8Array };
 }
@@ -34,7 +39,7 @@ export interface PlannerAnswer {
 /** Asks. Throws FetchFailed, or an Error where the answer is none. */
 export async function askPlanner(session: AskSession, question: AskedQuestion): Promise<PlannerAnswer> {
   const accept = { accept: 'application/json;profile="maybe", application/json;q=0.9, application/yaml;q=0.5' };
-  const response = question.document === undefined ? await get(session, question, accept) : await post(session, question, accept);
+  const response = question.document === undefined && question.logins.length === 0 ? await get(session, question, accept) : await post(session, question, accept);
   if (response.status !== 200) throw unexpected(`${session.url.host} gives no answer`, response);
   return readAnswer(response.bytes.toString('utf8'), question, session.url.host);
 }
@@ -45,12 +50,13 @@ function get(session: AskSession, { tasktype, members }: AskedQuestion, headers:
   return request(session, url.href, { headers });
 }
 
-/** Multipart, since a document is in it. As text: a document that is none is for the planner to refuse. */
+/** Multipart, since a document may be in it. As text: a document that is none is for the planner to refuse. */
 function post(session: AskSession, question: AskedQuestion, headers: Readonly<Record<string, string>>): ReturnType<typeof request> {
-  const { tasktype, members, document } = question;
+  const { tasktype, members, document, logins } = question;
   const boundary = `pratique-${randomBytes(16).toString('hex')}`;
   const part = (name: string, value: string, more = ''): string => `--${boundary}\r\nContent-Disposition: form-data; name="${name.replace(/["\r\n]/g, '')}"${more}\r\n\r\n${value}\r\n`;
-  const parts = [{ name: 'tasktype', value: tasktype }, ...members].map(({ name, value }) => part(name, value));
+  const registries = logins.map(({ name, value }) => ({ name: 'taskinfo.registries', value: `${name.slice('REGISTRY.'.length)}=${value}` }));
+  const parts = [{ name: 'tasktype', value: tasktype }, ...members, ...registries].map(({ name, value }) => part(name, value));
   if (document !== undefined) parts.push(part(document.name, Buffer.from(document.bytes).toString('utf8'), '; filename="document.yml"\r\nContent-Type: application/yaml'));
   return request(session, session.url.href, {
     method: 'POST',

@@ -2,6 +2,7 @@ import { mkdir, open } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { isList } from '../planner/question.ts';
 import type { AskSurroundings } from './ask.ts';
+import { mustBeAtPlanner } from './ask-confidential.ts';
 import { branchAt, type OfferedInterface, type PlannerAnswer, textAt } from './ask-planner.ts';
 import { type AskSession, printable, request, unexpected } from './ask-session.ts';
 import { readJob, type UwsJob, type UwsResult } from './uws-job.ts';
@@ -39,7 +40,9 @@ async function submit(session: AskSession, offer: OfferedInterface, answer: Plan
   const endpoint = textAt(offer.serviceinfo, 'endpoint') ?? '';
   if (!URL.canParse(endpoint)) throw new Error('the offer has no endpoint');
   const form = new URLSearchParams();
-  for (const { name, value } of parametersOf(offer, answer)) form.append(name, value);
+  const confidential = [...answer.question.secrets, ...answer.question.logins];
+  if (confidential.length > 0) mustBeAtPlanner(session, endpoint);
+  for (const { name, value } of [...confidential, ...parametersOf(offer, answer)]) form.append(name, value);
   const created = await request(session, endpoint, { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: form.toString() });
   const location = created.headers['location'];
   if (created.status !== 303 || location === undefined) throw unexpected('the job list took no job', created);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Clock, SystemClock } from '../clock.ts';
 import { UntrustedFetch } from '../untrusted-fetch.ts';
+import { readConfidential } from './ask-confidential.ts';
 import { type AskedQuestion, askPlanner } from './ask-planner.ts';
 import { printAnswer } from './ask-print.ts';
 import { runOffer } from './ask-run.ts';
@@ -16,10 +17,12 @@ Asks an IVOA Execution Planner (URL: of /accepts, or of what it stands below) wh
   --task TYPE               any other type of task: uri://jupyter-notebook ...
   -p, --param NAME=VALUE    a member of taskinfo, or resources.NAME=VALUE; repeated names make a list
   --json                    print the answer as it came
+  --secret NAME=FILE        what FILE has becomes the job's file /run/secrets/NAME
+  --login HOST=FILE         FILE has user:password of yours for the registry HOST
   --run                     submit what is offered to its job list, follow it, fetch the results
   --output FOLDER           where results go (default: pratique-JOB)
 
-A bearer token is taken from PRATIQUE_TOKEN and sent to URL's own host only.
+A bearer token is taken from PRATIQUE_TOKEN. It, secrets and logins are sent to URL's own host only; the value of a secret to the job alone.
 Exit code: 0 yes (with --run: and the job completed), 1 no (or the job did not complete), 2 no answer.
 `;
 
@@ -66,6 +69,8 @@ const OPTIONS = {
   compose: { type: 'string' },
   task: { type: 'string' },
   param: { type: 'string', short: 'p', multiple: true },
+  secret: { type: 'string', multiple: true },
+  login: { type: 'string', multiple: true },
   json: { type: 'boolean' },
   run: { type: 'boolean' },
   output: { type: 'string' },
@@ -91,9 +96,14 @@ async function readCall(values: Values, positionals: readonly string[], words: r
   const { image, compose, task } = values;
   if ([image, compose, task].filter((given) => given !== undefined).length !== 1) throw new AskUsage('give one of --image, --compose and --task');
   if (command.length > 0 && image === undefined) throw new AskUsage('words after -- are the command of an --image');
+  const unread = (option: string) => (word: string) => new AskUsage(`${option} ${JSON.stringify(word)}: must be ${option === '--secret' ? 'NAME' : 'HOST'}=FILE`);
+  const secrets = await readConfidential('SECRET', values.secret ?? [], unread('--secret'));
+  const logins = await readConfidential('REGISTRY', values.login ?? [], unread('--login'));
   const members = [
     ...(image === undefined ? [] : [{ name: 'taskinfo.image', value: image }]),
     ...command.map((word) => ({ name: 'taskinfo.arg', value: word })),
+    // of a file it is judged whether all are there that it names
+    ...(compose === undefined ? [] : secrets.map(({ name }) => ({ name: 'taskinfo.secrets', value: name.slice('SECRET.'.length) }))),
     ...(values.param ?? []).map(member),
   ];
   return {
@@ -101,6 +111,8 @@ async function readCall(values: Values, positionals: readonly string[], words: r
     question: {
       tasktype: task ?? (image === undefined ? 'uri://docker-compose' : 'uri://docker-container'),
       members,
+      secrets,
+      logins,
       ...(compose === undefined ? {} : { document: { name: 'taskinfo.composefile', bytes: await readFile(compose) } }),
     },
   };

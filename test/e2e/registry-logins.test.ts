@@ -1,7 +1,10 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import Docker from 'dockerode';
+import { ask } from '../../src/cli/ask.ts';
+import { SystemClock } from '../../src/clock.ts';
 import { type RegistryProxy, startProxy } from '../contract/registry-proxy.ts';
 import { buildImage, pushImage } from '../support/oci-image.ts';
 import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
@@ -26,7 +29,7 @@ describe('an image that only its owner may read, on a real engine and registry',
     registry = await startProxy(storage.url, { auth: 'bearer-for-users' });
     await site.open(`    - { name: private, images: ["${registry.host}/**"], base: [busybox] }
 jobs: { slots: 4, lease: 1, defaultCores: 0.1, defaultMemory: 64M }`, [`{ host: "${registry.host}", insecure: true, internal: true, callerLogins: true }`]);
-    const built = await buildImage({ base: site.base, files: { '/main.sh': { content: '#!/bin/sh\necho for my eyes only\n', mode: 0o755 } }, config: { Cmd: ['/main.sh'] } });
+    const built = await buildImage({ base: site.base, files: { '/main.sh': { content: '#!/bin/sh\necho for my eyes only\n[ ! -e /run/secrets/token ] || wc -c < /run/secrets/token\n', mode: 0o755 } }, config: { Cmd: ['/main.sh'] } });
     await pushImage(storage.host, 'mine/tool', '1', built);
     image = `${registry.host}/mine/tool:1`;
     login = `REGISTRY.${registry.host}`;
@@ -90,6 +93,22 @@ jobs: { slots: 4, lease: 1, defaultCores: 0.1, defaultMemory: 64M }`, [`{ host: 
     const document = await site.ended(job);
     expect(document.phase, JSON.stringify(document)).to.equal('COMPLETED');
     lookEverywhere([JSON.stringify(document)]);
+  });
+
+  it('is asked for and run by `pratique ask`, with a secret', async () => {
+    const given = mkdtempSync(join(tmpdir(), 'pratique-ask-'));
+    writeFileSync(join(given, 'login'), `${LOGIN}\n`);
+    writeFileSync(join(given, 'token'), 'twelve bytes');
+    try {
+      let [out, err] = ['', ''];
+      const surroundings = { clock: new SystemClock(), out: (text: string) => void (out += text), err: (text: string) => void (err += text), overwrites: false, environment: {} };
+      const words = [site.url, '--image', image, '--login', `${registry.host}=${join(given, 'login')}`, '--secret', `token=${join(given, 'token')}`, '--run', '--output', join(given, 'out')];
+      expect(await ask(words, surroundings), out + err).to.equal(0);
+      expect(out).to.match(/for my eyes only\n12\n$/);
+      lookEverywhere([out, err]);
+    } finally {
+      rmSync(given, { recursive: true });
+    }
   });
 
   it('is not read with a login in a URL', async () => {

@@ -172,6 +172,61 @@ describe('pratique ask, against planners of others', () => {
     expect(others[0]?.headers).not.to.have.property('authorization');
   });
 
+  describe('with secrets and logins', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pratique-ask-'));
+    const file = 'services: {a: {image: "registry.test/mine"}}\n';
+    const bodies: { readonly url: string; readonly body: string }[] = [];
+    const words = ['--compose', join(folder, 'compose.yml'), '--secret', `token=${join(folder, 'token')}`, '--login', `registry.test=${join(folder, 'login')}`, '--run', '--output', join(folder, 'out')];
+    let site: Server;
+    let at: string;
+    let endpoint: string;
+
+    before(async () => {
+      writeFileSync(join(folder, 'compose.yml'), file);
+      writeFileSync(join(folder, 'token'), 'hush\n');
+      writeFileSync(join(folder, 'login'), 'me:open sesame\n');
+      site = createServer((request, response) => {
+        void text(request).then((body) => {
+          bodies.push({ url: request.url ?? '', body });
+          if (request.url?.startsWith('/accepts') === true) response.end(JSON.stringify({ reponseword: 'YES', servicetype: 'uri://compose-uws', serviceinfo: { endpoint, parameters: { COMPOSEFILE: 'offered', PHASE: 'RUN' } } }));
+          else if (request.method === 'POST') response.writeHead(303, { location: '/jobs/1' }).end();
+          else response.end('<job><phase>COMPLETED</phase><results/></job>');
+        });
+      });
+      site.listen(0, '127.0.0.1');
+      await once(site, 'listening');
+      at = `http://127.0.0.1:${String((site.address() as AddressInfo).port)}`;
+    });
+    after(() => {
+      site.close();
+      rmSync(folder, { recursive: true });
+    });
+    beforeEach(() => {
+      bodies.splice(0);
+      endpoint = `${at}/jobs`;
+    });
+
+    it('the planner is told names and logins, in a body, and the job list all of them', async () => {
+      expect((await call([at, ...words])).code).to.equal(0);
+      const [asked, made] = bodies;
+      expect(asked?.url).to.equal('/accepts');
+      expect(asked?.body).to.match(/name="taskinfo\.secrets"\r\n\r\ntoken\r\n/).and.match(/name="taskinfo\.registries"\r\n\r\nregistry\.test=me:open sesame\r\n/).and.not.contain('hush');
+      expect(Object.fromEntries(new URLSearchParams(made?.body))).to.deep.equal({ 'SECRET.token': 'hush\n', 'REGISTRY.registry.test': 'me:open sesame', COMPOSEFILE: 'offered', PHASE: 'RUN' });
+    });
+
+    it('a job list elsewhere is given nothing', async () => {
+      endpoint = `${url}/jobs`;
+      expect((await failure(call([at, ...words]))).message).to.contain(`offered is at ${url}`);
+      expect(seen).to.deep.equal([]);
+    });
+
+    for (const [option, word] of [['--secret', 'token'], ['--login', '=x']] as const) {
+      it(`does not understand: ${option} ${word}`, async () => {
+        expect(await failure(call([at, '--image', 'x', option, word]))).to.be.instanceOf(AskUsage).with.property('message').that.contains(word);
+      });
+    }
+  });
+
   it('writes no result outside its folder, whatever it is called', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pratique-ask-'));
     const job = '<job><phase>COMPLETED</phase><results><result id="../../evil" href="evil"/><result id="/etc/x" href="evil"/></results></job>';
