@@ -110,7 +110,7 @@ class Campaign {
     for (const { plan } of this.#jobs) lists[plan.list] = (lists[plan.list] ?? 0) + 1;
     return {
       seed: this.#options.seed, took, faultsTook: this.#faultsTook, faults: this.#faults, impossible: this.#impossible, steps: this.#reached, neverReached: never,
-      jobs: lists, requests, gatewayStarts: this.#site.opened ? this.#site.gateway.starts + this.#site.second.starts : 0, ...this.#checked, problems: this.problems,
+      jobs: lists, requests, gatewayStarts: this.#site.opened ? this.#site.gateway.starts + this.#site.second.starts : 0, ...this.#checked, engineMended: this.#site.engine.mended, problems: this.problems,
     };
   }
 

@@ -50,6 +50,8 @@ export class OwnEngine {
   #process: ChildProcess | undefined;
   readonly #away = new Spells();
   readonly #full = new Spells();
+  /** What it has said when it did not start any more, until the database of its networks was removed. */
+  readonly mended: string[] = [];
   /** Whether its data is on a file system of its own, which can be filled. */
   smallDisk = false;
   readonly #extras: EngineExtras;
@@ -85,8 +87,17 @@ export class OwnEngine {
   async start(liveRestore: boolean): Promise<void> {
     // its containerd looks up every shim that its predecessor left, the dead ones too, and may be too late for it the first time
     for (let attempt = 1; !(await this.#starts(liveRestore)); attempt += 1) {
+      if (attempt === 3) this.#mend();
       if (attempt === 5) throw new Error(`the harness's engine did not start:\n${this.log()}`);
     }
+  }
+
+  /** What its operators do: an engine that was killed may not start any more over the database of its networks (moby/moby 31806, 34840). */
+  #mend(): void {
+    const [words = ''] = this.log().split('\n').filter((line) => /^(?:panic|fatal error|unexpected fault)/.test(line));
+    if (!/bbolt|boltdb/.test(this.log())) return;
+    rmSync(join(this.#data, 'network', 'files', 'local-kv.db'), { force: true });
+    this.mended.push(words);
   }
 
   async #starts(liveRestore: boolean): Promise<boolean> {
@@ -193,9 +204,12 @@ export class OwnEngine {
     return `inspected: ${seen}; removed: ${await volume.remove().then(() => 'yes', String)}; again: ${await volume.inspect().then((said) => JSON.stringify(said), String)}`;
   }
 
+  /** The end of what it says; where it has died of itself, from its last words on. */
   log(): string {
     const file = join(this.folder, 'dockerd.log');
-    return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(-6).join('\n') : '';
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+    const last = lines.findLastIndex((line) => /^(?:panic|fatal error|unexpected fault)/.test(line));
+    return (last === -1 ? lines.slice(-6) : lines.slice(last - 2, last + 40)).join('\n');
   }
 
   /** Removes everything of it, its containers' processes and mounts included. */
