@@ -14,7 +14,7 @@ import { describeEngine, engineTime } from './docker-description.ts';
 import { couldNotStart, DockerStatusError, EngineLate, gone, refusal, translated, withRoom } from './docker-errors.ts';
 import { parseContainer, runOf, type InspectedContainer } from './docker-inspect.ts';
 import { diskUse } from './docker-disk-use.ts';
-import { removeUnstarted } from './docker-events.ts';
+import { exitWithMemory, removeUnstarted } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { JobNetworks } from './docker-job-network.ts';
 import { jobsOf } from './docker-jobs.ts';
@@ -146,11 +146,12 @@ export class DockerEngine implements ContainerEngine {
     return translated('wait for the container', async () => {
       for (;;) {
         const { status } = await this.#waitOnce(names, signal);
-        const run = status === NOT_FOUND ? undefined : await this.inspect(jobId, signal);
-        if (!run) throw gone();
+        const made = status === NOT_FOUND ? undefined : await this.#container(names.container, signal);
+        if (!made) throw gone();
+        const run = runOf(jobId, made);
         // The engine calls a container that was never started "not running", which it is.
         if (run.state === 'created') throw new EngineRefused('the container was never started');
-        if (run.state === 'exited') return run;
+        if (run.exit) return { ...run, exit: await exitWithMemory(this.#calls, run.exit, [made.Id], signal) };
       }
     });
   }

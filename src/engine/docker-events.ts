@@ -3,9 +3,16 @@ import { z } from 'zod';
 import type { DockerCalls } from './docker-call.ts';
 import { engineTime } from './docker-description.ts';
 import { engineUnavailable } from './docker-errors.ts';
+import type { Exit } from './engine.ts';
 
 const NOT_FOUND = 404;
 const CONFLICT = 409;
+
+/** As an exit code: SIGKILL, the kernel's for want of memory or anybody's. */
+const KILLED = 137;
+
+/** How long after the end of a program the kernel's word on it may come (milliseconds). */
+const LATE = 1_000;
 
 const eventSchema = z.object({ Action: z.string(), Actor: z.object({ ID: z.string() }) });
 
@@ -41,12 +48,28 @@ export async function removeUnstarted(calls: DockerCalls, containerId: string): 
   return status === NOT_FOUND || status === CONFLICT || neverStarted();
 }
 
+/**
+ * The exit of these containers, with the kernel's word on their memory where the engine has not taken it in: the two come to it apart, and
+ * it marks a container only if the word is there before the end. Throws EngineUnavailable, and the signal's reason.
+ */
+export async function exitWithMemory(calls: DockerCalls, exit: Exit, containers: readonly string[], signal: AbortSignal): Promise<Exit> {
+  if (exit.code !== KILLED || exit.outOfMemory) return exit;
+  const told = await Promise.all(containers.map((container) => eventsOf(calls, container, ['oom'], LATE, signal)));
+  return told.some((events) => events.has('oom')) ? { ...exit, outOfMemory: true } : exit;
+}
+
 /** What the engine remembers to have done with the container. */
-async function remembered(calls: DockerCalls, containerId: string): Promise<ReadonlySet<string>> {
-  const now = engineTime((await calls.ask('GET', '/info')).body);
-  // without an end that has passed the engine would go on telling
-  const query = { since: 1, until: now / 1000, filters: { type: ['container'], container: [containerId], event: ['create', 'rename', 'start'] } };
-  const said = await buffer(await calls.open('GET', '/events', { query })).catch((error: unknown) => {
+function remembered(calls: DockerCalls, containerId: string): Promise<ReadonlySet<string>> {
+  return eventsOf(calls, containerId, ['create', 'rename', 'start'], 0);
+}
+
+/** Which of these events the container has had, as far as the engine remembers; those of the next `wait` milliseconds are waited for. */
+async function eventsOf(calls: DockerCalls, containerId: string, event: readonly string[], wait: number, signal?: AbortSignal): Promise<ReadonlySet<string>> {
+  const now = engineTime((await calls.ask('GET', '/info', { signal })).body);
+  // without an end the engine would go on telling for ever
+  const query = { since: 1, until: (now + wait) / 1000, filters: { type: ['container'], container: [containerId], event } };
+  const said = await buffer(await calls.open('GET', '/events', { query, signal })).catch((error: unknown) => {
+    signal?.throwIfAborted();
     throw engineUnavailable(error);
   });
   const events = said

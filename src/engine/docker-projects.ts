@@ -11,7 +11,7 @@ import { dockerConnection } from './docker-connection.ts';
 import type { DockerEngineOptions } from './docker-engine.ts';
 import { diskUse } from './docker-disk-use.ts';
 import { EngineLate, mustStart, withRoom } from './docker-errors.ts';
-import { remembersCreation } from './docker-events.ts';
+import { exitWithMemory, remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { isJobId } from './docker-names.ts';
 import { outputFiles } from './docker-output.ts';
@@ -114,8 +114,9 @@ export class DockerProjects implements ProjectEngine {
         const { exit, ready, again, running, waitsForHealth } = projectState(runs);
         if (exit !== undefined) {
           await this.#stopAll(running, this.#config.stopGrace, mayAct);
+          const killed = runs.filter(({ plan, run }) => plan.main && run.exit?.code === exit.code).map(({ container }) => container);
           // as it was before they were ended
-          return { ...jobRun(jobId, running.length === 0 ? runs : await this.#mustBeThere(jobId)), exit };
+          return { ...jobRun(jobId, running.length === 0 ? runs : await this.#mustBeThere(jobId)), exit: await exitWithMemory(this.#calls, exit, killed, signal) };
         }
         const { due, pause } = pauses.of(again);
         for (const one of [...ready, ...due]) {

@@ -435,6 +435,22 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       expect(docker.made(`POST ${CONTAINER}/wait`)).to.have.length(2);
     });
 
+    describe("the kernel's word that came after the end, which the engine only tells as an event", () => {
+      const oom = JSON.stringify({ Action: 'oom', Actor: { ID: CONTAINER_ID } });
+      for (const [events, outOfMemory] of [[oom, true], ['', false], [oom.replace(CONTAINER_ID, 'another'), false]] as const) {
+        it(`${events === '' ? 'nothing' : events}: ${outOfMemory ? '' : 'not '}out of memory`, async () => {
+          docker
+            .on(`POST ${CONTAINER}/wait`, { json: { StatusCode: 137 } })
+            .on(`GET ${CONTAINER}/json`, container({ Status: 'exited', StartedAt: '2026-01-01T00:00:00Z', FinishedAt: '2026-01-01T00:00:01Z', ExitCode: 137 }))
+            .on('GET /info', { json: { SystemTime: '2026-01-01T00:00:00.5Z' } })
+            .on('GET /events', { raw: (response) => void response.end(events) });
+          expect((await engine.wait('j1', signal)).exit).to.deep.equal({ code: 137, outOfMemory });
+          // what comes a second after it still counts
+          expect(docker.made('GET /events')[0]?.query.get('until')).to.equal('1767225601.5');
+        });
+      }
+    });
+
     it('an engine that goes away: EngineUnavailable', async () => {
       docker.on(`POST ${CONTAINER}/wait`, 'hang up');
       expect(await failure(engine.wait('j1', signal))).to.have.property('code', 'EngineUnavailable');

@@ -126,6 +126,18 @@ describe('DockerProjects, with an engine that misbehaves', () => {
   });
 
   describe('wait', () => {
+    it("tells that memory was short, by the kernel's word that came after the end, of the service alone whose end it was", async () => {
+      for (const [service, outOfMemory] of [['web', true], ['db', false]] as const) {
+        const project = new ScriptedProject(docker, [{ service: 'db' }, { service: 'web' }]);
+        for (const each of project.containers) {
+          each.began();
+          each.ended(137);
+        }
+        project.of(service).outOfMemory = true;
+        expect((await projects.wait(JOB, signal)).exit, service).to.deep.equal({ code: 137, outOfMemory });
+      }
+    });
+
     it('writes into the name what it is about to start before it does', async () => {
       const project = new ScriptedProject(docker, [{ service: 'db' }, { service: 'web', needs: AFTER_DB }]);
       project.of('db').began();

@@ -30,6 +30,9 @@ export class ScriptedContainer {
     this.startedAt = new Date(at * 1000).toISOString();
   }
 
+  /** The kernel has said so, too late for the engine to mark the container. */
+  outOfMemory = false;
+
   ended(code = 0): void {
     this.status = 'exited';
     this.code = code;
@@ -103,7 +106,9 @@ export class ScriptedProject {
   }
 
   #events(): string {
-    const lines = this.containers.filter(({ remembered }) => remembered).map(({ id, name }) => JSON.stringify({ Action: /\d$/.test(name) ? 'create' : 'rename', Actor: { ID: id } }));
+    const line = (Action: string, ID: string): string => JSON.stringify({ Action, Actor: { ID } });
+    const made = this.containers.filter(({ remembered }) => remembered).map(({ id, name }) => line(/\d$/.test(name) ? 'create' : 'rename', id));
+    const lines = [...made, ...this.containers.filter(({ outOfMemory }) => outOfMemory).map(({ id }) => line('oom', id))];
     return lines.map((line) => `${line}\n`).join('');
   }
 }
