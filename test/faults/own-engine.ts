@@ -92,10 +92,10 @@ export class OwnEngine {
     }
   }
 
-  /** What its operators do: an engine that was killed may not start any more over the database of its networks (moby/moby 31806, 34840). */
+  /** What its operators do: an engine that went down over a network may not start any more for what it has kept of it (moby/moby 45057). */
   #mend(): void {
     const [words = ''] = this.log().split('\n').filter((line) => /^(?:panic|fatal error|unexpected fault)/.test(line));
-    if (!/bbolt|boltdb/.test(this.log())) return;
+    if (!/bbolt|boltdb|libnetwork/.test(this.log())) return;
     rmSync(join(this.#data, 'network', 'files', 'local-kv.db'), { force: true });
     this.mended.push(words);
   }

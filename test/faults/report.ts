@@ -39,7 +39,7 @@ export function formatReport(report: Report): string {
     'Faults:', ...table(faults),
     `A gateway has died at each of these steps so often:`, ...table(steps),
     `Steps that no gateway has died at: ${neverReached.length === 0 ? 'none' : neverReached.join(', ')}. Faults that were drawn and not possible, and are not counted: ${String(report.impossible)}.`,
-    ...(report.engineMended.length === 0 ? [] : ['An engine that was killed did not start any more, until the database of its networks was removed:', ...report.engineMended.map((words) => `  ${words}`)]),
+    ...(report.engineMended.length === 0 ? [] : ['The engine went down over a network and did not start any more (moby/moby 45057), until the database of its networks was removed:', ...report.engineMended.map((words) => `  ${words}`)]),
     'How the jobs ended:', ...table(report.phases),
     'Errors that jobs ended with:', ...table(report.errors),
     `${String(report.results)} results, each fetched and compared with its checksum and with what its program wrote.`,
