@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generatedDocs } from '../scripts/docs/generated.ts';
+import { COMMAND_NAMES } from '../src/cli/command.ts';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
@@ -28,5 +29,11 @@ describe('documentation', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const named = prose.flatMap((file) => [...read(file).matchAll(/npm run (?:--silent )?([a-z:-]+)/g)].map((match) => match[1] ?? ''));
     expect(named.filter((name) => !Object.hasOwn(scripts, name))).to.deep.equal([]);
+  });
+
+  it('names only commands of the program that there are', () => {
+    const named = prose.flatMap((file) => [...read(file).matchAll(/(?:`|^)pratique ([a-z]+)|dist\/main\.js ([a-z]+)/gm)].map((match) => match[1] ?? match[2] ?? ''));
+    expect(named.filter((name) => !COMMAND_NAMES.includes(name))).to.deep.equal([]);
+    expect(named).to.include('drain');
   });
 });
