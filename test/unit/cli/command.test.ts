@@ -43,4 +43,10 @@ describe('the command line', () => {
     expect(code).to.equal(2);
     expect(err).to.equal('pratique: the container engine does not answer: connect ENOENT /nonexistent/docker.sock\n');
   });
+
+  it('names the data folder that cannot be used', async () => {
+    const { code, err } = await call('serve', '--config', 'fixtures/cli/no-data.yaml');
+    expect(code).to.equal(2);
+    expect(err).to.match(/^pratique: the data folder \S+\/no-data\.yaml \(data\) cannot be used: EEXIST/);
+  });
 });
