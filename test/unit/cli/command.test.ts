@@ -4,7 +4,7 @@ import { COMMAND_NAMES, runCommand } from '../../../src/cli/command.ts';
 /** One call of the program, and what it prints. */
 async function call(...words: string[]): Promise<{ code: number; out: string; err: string }> {
   const { log, error } = console;
-  const { write } = process.stdout;
+  const write = process.stdout.write.bind(process.stdout);
   let out = '';
   let err = '';
   console.log = (text: string) => (out += `${text}\n`);
