@@ -111,6 +111,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     baseStore: new JsonBaseStore(join(config.data, 'bases.json')),
     audit,
     verifier: new ProcessVerifier(clock),
+    asked: config.registries.map(({ host }) => host),
   });
   const rights = config.identity?.anonymous ?? { ask: true, run: true, reasons: true };
   const quotas = new Quotas({ config: config.quotas, store, usage, clock, anonymous: rights });
