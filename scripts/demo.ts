@@ -53,14 +53,14 @@ async function demo(once: boolean, signal: AbortSignal, undo: Undo[]): Promise<v
   signal.throwIfAborted();
   teller.line(`Docker Engine ${engine.version}`);
   const registry = await startRegistry({ port: REGISTRY_PORT });
-  undo.push(() => registry.stop(), () => removeRemains(registry.host));
+  const port = await freePort(GATEWAY_PORT);
+  undo.push(() => registry.stop(), () => removeRemains(registry.host, port));
   const images = await pushSampleImages(registry.host);
   teller.line(`A registry at ${registry.host} with ${Object.values(images).slice(0, 3).join(', ')}`);
   buildIfNeeded(teller.line);
   signal.throwIfAborted();
   const folder = mkdtempSync(join(tmpdir(), 'pratique-demo-'));
   undo.push(() => rmSync(folder, { recursive: true, force: true }));
-  const port = await freePort(GATEWAY_PORT);
   const url = `http://127.0.0.1:${String(port)}`;
   const gateway = await startGatewayProcess(writeConfig(folder, registry.host, images, port), url);
   undo.push(() => gateway.stop());

@@ -75,7 +75,7 @@ export async function loadConfig(file: string | undefined, environment: NodeJS.P
   const document = file === undefined ? {} : await readDocument(file);
   const problems = override(document, environment);
   const result = configSchema.safeParse(document);
-  problems.push(...(result.error?.issues ?? []).map(({ path, message }) => ({ path: pathOf(path), message })), ...contradictions(result.data));
+  problems.push(...(result.error?.issues ?? []).map(({ path, message }) => ({ path: toldBy(pathOf(path), environment), message })), ...contradictions(result.data));
   if (!result.success || problems.length > 0) throw new ConfigInvalid(source, problems);
   const { policy, ...rest } = result.data;
   return freeze({
@@ -149,6 +149,12 @@ function inConfig<T>(source: string, parse: () => T): T {
 function host(name: string): string {
   const everywhere = name === '0.0.0.0' || name === '::';
   return everywhere ? 'localhost' : name.includes(':') ? `[${name}]` : name;
+}
+
+/** The path, with the variable before it that has put its value there. */
+function toldBy(path: string, environment: NodeJS.ProcessEnv): string {
+  const [variable] = Object.entries(ENVIRONMENT).find(([name, parts]) => parts.join('.') === path && environment[name] !== undefined) ?? [];
+  return variable === undefined ? path : `${variable} (${path})`;
 }
 
 function pathOf(path: readonly PropertyKey[]): string {

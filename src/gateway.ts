@@ -40,7 +40,7 @@ import { CallerPolicy } from './quota/caller-policy.ts';
 import { Quotas } from './quota/quotas.ts';
 import { runningLimits } from './quota/running-limits.ts';
 import { createRegistry, type RegistriesConfig } from './registry/create-registry.ts';
-import { freeSpace, storeSize } from './store/disk-state.ts';
+import { dataFolder, freeSpace, storeSize } from './store/disk-state.ts';
 import { FileResultStore } from './store/file-result-store.ts';
 import { refuseHalfRestored, tidyRestores } from './store/interrupted-restore.ts';
 import type { JobStore } from './store/job-store.ts';
@@ -89,6 +89,7 @@ export interface Gateway {
 /** The one place where everything is made and wired. Throws where the store or the place to listen cannot be had. */
 export async function startGateway(config: Config, clock: Clock, logger: Logger): Promise<Gateway> {
   if (config.planner.standAlone) return { ...(await startStandAlone(config, clock, logger)), drain: () => undefined };
+  await dataFolder(config.data);
   await refuseHalfRestored(config.data);
   const database = new SqliteDatabase(join(config.data, 'jobs.db'));
   await tidyRestores(config.data);
@@ -110,6 +111,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
     baseStore: new JsonBaseStore(join(config.data, 'bases.json')),
     audit,
     verifier: new ProcessVerifier(clock),
+    asked: config.registries.map(({ host }) => host),
   });
   const rights = config.identity?.anonymous ?? { ask: true, run: true, reasons: true };
   const quotas = new Quotas({ config: config.quotas, store, usage, clock, anonymous: rights });

@@ -182,9 +182,14 @@ function checkUrl(url: URL, request: UntrustedRequest): HostSettings {
   }
   const literal = url.hostname.replace(/^\[|\]$/g, '');
   if (ipaddr.isValid(literal) && !isAllowedAddress(literal, settings.internal ?? false)) {
-    throw new FetchFailed('address', `${url.host} is not an address that may be asked`);
+    throw new FetchFailed('address', `${url.host} is not an address that may be asked${unlessInternal([literal])}`);
   }
   return settings;
+}
+
+/** What an operator has to say, where saying it helps: some addresses are asked under no configuration. */
+function unlessInternal(addresses: readonly string[]): string {
+  return addresses.every((address) => isAllowedAddress(address, true)) ? ' (it is private or loopback, and the configuration does not say internal: true)' : '';
 }
 
 /** Resolves as the system does and refuses a name with any address that may not be asked, so that what was looked at is what is connected to. */
@@ -194,7 +199,7 @@ export function guardedLookup(internal: boolean): LookupFunction {
       const first = addresses?.[0];
       if (error !== null) return callback(error, []);
       if (first === undefined || !addresses.every(({ address }) => isAllowedAddress(address, internal))) {
-        return callback(new FetchFailed('address', `${hostname} has an address that may not be asked`), []);
+        return callback(new FetchFailed('address', `${hostname} has an address that may not be asked${unlessInternal((addresses ?? []).map(({ address }) => address))}`), []);
       }
       if (options.all) return callback(null, addresses);
       return callback(null, first.address, first.family);

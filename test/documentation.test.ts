@@ -1,8 +1,12 @@
 import { expect } from 'chai';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { load } from 'js-yaml';
 import { generatedDocs } from '../scripts/docs/generated.ts';
+import { COMMAND_NAMES } from '../src/cli/command.ts';
+import { CONFIG_VARIABLE, loadConfig } from '../src/config.ts';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
@@ -28,5 +32,26 @@ describe('documentation', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const named = prose.flatMap((file) => [...read(file).matchAll(/npm run (?:--silent )?([a-z:-]+)/g)].map((match) => match[1] ?? ''));
     expect(named.filter((name) => !Object.hasOwn(scripts, name))).to.deep.equal([]);
+  });
+
+  it('names only commands of the program that there are', () => {
+    const named = prose.flatMap((file) => [...read(file).matchAll(/(?:`|^)pratique ([a-z]+)|dist\/main\.js ([a-z]+)/gm)].map((match) => match[1] ?? match[2] ?? ''));
+    expect(named.filter((name) => !COMMAND_NAMES.includes(name))).to.deep.equal([]);
+    expect(named).to.include('drain');
+  });
+
+  it('has a configuration and a policy in the README that a gateway takes', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pratique-readme-'));
+    const [config = '', policy = ''] = [...read('README.md').matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map((match) => match[1]);
+    writeFileSync(join(folder, 'pratique.yaml'), config);
+    writeFileSync(join(folder, 'policy.yaml'), policy);
+    const loaded = await loadConfig(join(folder, 'pratique.yaml'), {}).finally(() => rmSync(folder, { recursive: true }));
+    expect([loaded.baseUrl, loaded.policy.rules.map(({ name }) => name)]).to.deep.equal(['https://containers.example.org', ['built-here']]);
+  });
+
+  it('has a compose.yml that says nothing in the place of what the configuration says', () => {
+    const { services } = load(read('compose.yml')) as { services: { gateway: { environment: object; volumes: string[] } } };
+    expect(services.gateway.environment).to.deep.equal({ [CONFIG_VARIABLE]: '/etc/pratique/pratique.yaml' });
+    expect(services.gateway.volumes[0]).to.equal('./config:/etc/pratique:ro');
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildImage, pushImage } from '../../test/support/oci-image.ts';
 import { type RegistryProcess, startRegistry } from '../../test/support/registry-process.ts';
-import { removeRemains } from '../demo/cleanup.ts';
+import { demoGateway, removeRemains } from '../demo/cleanup.ts';
 import { startGatewayProcess } from '../demo/gateway-process.ts';
 
 /** A gateway in a process of its own, with a registry of its own, to be measured from outside. */
@@ -31,7 +31,7 @@ export class BenchSite {
       config,
       `listen: { port: ${String(port)} }
 log: error
-engine: { gateway: demo }
+engine: { gateway: ${demoGateway(port)} }
 wait: { each: 20000 }
 jobs: { slots: ${String(slots)}, defaultCores: 0.2, defaultMemory: 64M, lifetime: { default: 1d, max: 1d } }
 registries: [{ host: "${this.registry.host}", insecure: true, internal: true }]
@@ -76,7 +76,7 @@ policy:
   async stop(): Promise<void> {
     for (const child of this.#children) child.kill();
     await this.#gateway?.stop();
-    await removeRemains(this.registry.host);
+    await removeRemains(this.registry.host, Number(new URL(this.url).port));
     await this.registry.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { DEMO_GATEWAY } from './cleanup.ts';
+import { demoGateway } from './cleanup.ts';
 import type { SampleImages } from './images.ts';
 
 /** A gateway in a process of its own, started as a site would start it. */
@@ -30,7 +30,7 @@ export function writeConfig(folder: string, registry: string, images: SampleImag
     file,
     `listen: { host: 127.0.0.1, port: ${String(port)} }
 log: warn
-engine: { gateway: ${DEMO_GATEWAY} }
+engine: { gateway: ${demoGateway(port)} }
 registries:
   - { host: "${registry}", insecure: true, internal: true }
 policy:

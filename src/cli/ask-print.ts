@@ -18,7 +18,7 @@ export function printAnswer(answer: PlannerAnswer): string {
     ...labelled(answer.yes ? 'gets' : 'there is', amounts(Object.keys(resources).length > 0 ? resources : (interfaces[0]?.resources ?? resources))),
     ...labelled('but', textAt(maybe, 'how')),
     ...labelled('fill in', branchesAt(maybe, 'parameters').map((parameter) => textAt(parameter, 'name') ?? '').join(', ')),
-    ...branchesAt(info, 'warnings').map((warning) => `     warning   ${place(warning)}${textAt(warning, 'text') ?? ''}`),
+    ...branchesAt(info, 'warnings').map((warning) => `     warning   ${placed(warning)}`),
     ...(template === undefined ? [] : ['', template.replace(/\n+$/, '')]),
   ];
   return lines.map((line) => `${line.split('\n').map(printable).join('\n')}\n`).join('');
@@ -30,12 +30,13 @@ function where({ servicetype, serviceinfo }: OfferedInterface): string {
 
 function reason(branch: Branch): string {
   const by = [textAt(branch, 'code'), textAt(branch, 'rule') === undefined ? undefined : `rule ${textAt(branch, 'rule') ?? ''}`].filter((part) => part !== undefined);
-  return `     ${place(branch)}${textAt(branch, 'text') ?? ''}${by.length === 0 ? '' : ` (${by.join(', ')})`}`;
+  return `     ${placed(branch)}${by.length === 0 ? '' : ` (${by.join(', ')})`}`;
 }
 
-function place(branch: Branch): string {
-  const path = textAt(branch, 'path') ?? '';
-  return path === '' ? '' : `${path}: `;
+/** The text after its path, which many begin with themselves. */
+function placed(branch: Branch): string {
+  const [path, text] = [textAt(branch, 'path') ?? '', textAt(branch, 'text') ?? ''];
+  return path === '' || text.startsWith(path) ? text : `${path}: ${text}`;
 }
 
 function labelled(label: string, text: string | undefined): readonly string[] {

@@ -21,18 +21,23 @@ async function checkCompose(file: string, variables: readonly string[], secrets:
     return [text.slice(0, at), text.slice(at + 1)] as const;
   }));
   const verdict = await policy.evaluateProject({ file: await readFile(file, 'utf8'), variables: values, secrets: new Set(secrets) }, caller, new AbortController().signal);
-  for (const { path, line, text } of verdict.warnings) console.log(`warning   line ${String(line)}  ${path}: ${text}`);
+  for (const { path, line, text } of verdict.warnings) console.log(`warning   line ${String(line)}  ${placed(path, text)}`);
   if (verdict.accepted) {
     console.log(`answer    YES (${String(verdict.project.services.length)} services)`);
     return 0;
   }
-  for (const { code, path, line, text } of verdict.reasons) console.log(`line ${String(line).padEnd(5)} ${path}: ${text} [${code}]`);
+  for (const { code, path, line, text } of verdict.reasons) console.log(`line ${String(line).padEnd(5)} ${placed(path, text)} [${code}]`);
   console.log('answer    NO');
   if (verdict.offer === undefined) return 1;
-  for (const { path, text } of verdict.offer.changes) console.log(`change    ${path}: ${text}`);
+  for (const { path, text } of verdict.offer.changes) console.log(`change    ${placed(path, text)}`);
   for (const { name, kind } of verdict.offer.parameters) console.log(`fill in   ${name} (${kind})`);
   console.log(`would be accepted:\n${verdict.offer.file}`);
   return 1;
+}
+
+/** The text after its path, which most begin with themselves. */
+function placed(path: string, text: string): string {
+  return text.startsWith(path) ? text : `${path}: ${text}`;
 }
 
 /**

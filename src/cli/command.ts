@@ -6,6 +6,8 @@ import { PolicyInvalid } from '../policy/policy-file.ts';
 interface Command {
   readonly usage: string;
   readonly does: string;
+  /** Knows `--help` itself. */
+  readonly explains?: true;
   readonly run: (words: readonly string[], environment: NodeJS.ProcessEnv) => Promise<number>;
 }
 
@@ -14,8 +16,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   serve: { usage: 'serve', does: 'run the gateway', run: async (...call) => (await import('./serve.ts')).serve(...call) },
   check: { usage: 'check IMAGE | check --compose FILE', does: 'the verdict, and why; 0 = yes, 1 = no (--group G, --var N=v, --secret N)', run: async (...call) => (await import('./check.ts')).check(...call) },
   preflight: { usage: 'preflight', does: 'what the engine has of what jobs need; 0 = everything, 1 = jobs are refused', run: async (...call) => (await import('./preflight.ts')).preflight(...call) },
+  ask: { usage: 'ask URL --image IMAGE [--run]', does: 'asks a planner whether and where a task can be run (ask --help)', explains: true, run: async (words) => (await import('./ask.ts')).ask(words) },
   egress: { usage: 'egress --config FILE', does: 'the way out of jobs that have a network, to the hosts of the file', run: async (words) => (await import('./egress.ts')).egress(words) },
-  drain: { usage: 'drain [--abort-after D] [--no-wait] | drain --undo', does: 'the running gateway takes and starts no jobs; waits for those that run', run: async (...call) => (await import('./drain.ts')).drain(...call) },
+  drain: { usage: 'drain [--abort-after D] [--no-wait] [--undo]', does: 'the running gateway takes and starts no jobs; waits for those that run', run: async (...call) => (await import('./drain.ts')).drain(...call) },
   backup: { usage: 'backup FILE [--without-results]', does: 'the data folder as one archive, while the gateway runs', run: async (...call) => (await import('./back-up.ts')).backup(...call) },
   restore: { usage: 'restore FILE [--replace] [--keep-queue]', does: 'puts a backup back, where no gateway runs', run: async (...call) => (await import('./back-up.ts')).restore(...call) },
   usage: { usage: 'usage [--by owner|group|image|job]', does: 'what jobs have used (--since D, --until D, --json, --csv); a gateway may run or not', run: async (...call) => (await import('./report-usage.ts')).reportUsage(...call) },
@@ -24,8 +27,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   audit: { usage: 'audit [--image NAME] [--id ID] [--since T]', does: 'recorded decisions, one a line', run: async (...call) => (await import('./audit.ts')).audit(...call) },
 };
 
+/** What can be called. */
+export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
+
 function usage(): string {
-  const lines = Object.values(COMMANDS).map((command) => `  ${command.usage.padEnd(44)}${command.does}`);
+  const width = 2 + Math.max(...Object.values(COMMANDS).map((command) => command.usage.length));
+  const lines = Object.values(COMMANDS).map((command) => `  ${command.usage.padEnd(width)}${command.does}`);
   return `Usage: pratique <command> [options]
 
 ${lines.join('\n')}
@@ -51,6 +58,10 @@ export async function runCommand([name, ...words]: readonly string[], environmen
     console.error(`pratique: unknown command ${JSON.stringify(name)}\n\n${usage()}`);
     return 2;
   }
+  if (command.explains !== true && words.some((word) => word === '--help' || word === '-h')) {
+    console.log(`Usage: pratique ${command.usage}\n\n  ${command.does}`);
+    return 0;
+  }
   try {
     return await command.run(words, environment);
   } catch (error) {
@@ -62,5 +73,13 @@ export async function runCommand([name, ...words]: readonly string[], environmen
 /** What an operator is told: a wrong configuration or call without a stack, anything else in its own words. */
 function describe(error: unknown): string {
   if (error instanceof ConfigInvalid || error instanceof PolicyInvalid) return error.message;
-  return error instanceof Error ? error.message : String(error);
+  return withCauses(error);
+}
+
+/** The error in its own words, and what lies beneath it as far as that says more: which socket it was, which file. */
+function withCauses(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : withCauses(error.cause);
+  if (cause === '' || error.message.includes(cause)) return error.message;
+  return cause.startsWith(error.message) ? cause : `${error.message}: ${cause}`;
 }

@@ -36,6 +36,7 @@ export async function localJudge(config: Config, platform: Platform | undefined)
     baseStore: readOnly(new JsonBaseStore(join(config.data, 'bases.json'))),
     audit: new MemoryAuditLog(),
     verifier: new ProcessVerifier(clock),
+    asked: config.registries.map(({ host }) => host),
   });
   return {
     policy,

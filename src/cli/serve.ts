@@ -1,4 +1,4 @@
-import { watch } from 'node:fs';
+import { unwatchFile, watchFile } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { SystemClock } from '../clock.ts';
 import { type Config, loadConfig } from '../config.ts';
@@ -9,6 +9,9 @@ import { loadPolicyFile } from '../policy/policy-file.ts';
 
 /** What is under way when the store has failed has so long to be answered (milliseconds). */
 const LAST = 5_000;
+
+/** Between two looks at the policy's file (milliseconds). */
+const LOOK = 1_000;
 
 /**
  * `pratique serve`: runs until SIGTERM or SIGINT; SIGHUP, or a change of its file, puts a new policy in force; SIGUSR2 drains.
@@ -36,7 +39,8 @@ export async function serve(words: readonly string[], environment: NodeJS.Proces
   return 0;
 }
 
-function watchPolicy(config: Config, gateway: Gateway, logger: Logger): () => void {
+/** Has every new policy in the file put in force, whoever writes or replaces it, and on SIGHUP. Returns what ends that. */
+export function watchPolicy(config: Pick<Config, 'policyFile'>, gateway: Pick<Gateway, 'policy'>, logger: Logger, every = LOOK): () => void {
   const { policyFile } = config;
   const { policy } = gateway;
   if (policyFile === undefined || policy === undefined) return () => undefined;
@@ -44,11 +48,10 @@ function watchPolicy(config: Config, gateway: Gateway, logger: Logger): () => vo
     policy.reload(() => loadPolicyFile(policyFile)).catch((error: unknown) => logger.error({ err: error }, 'the policy could not be read; the old one stays in force'));
   };
   process.on('SIGHUP', reload);
-  const watcher = watch(policyFile, { persistent: false }, reload);
-  // an editor that replaces the file ends the watch of the old one; SIGHUP still works then
-  watcher.on('error', (error) => logger.warn({ err: error }, 'the policy file is no longer watched; use SIGHUP'));
+  // by looking: editors and tools replace the file, and a watch would stay with the old one
+  watchFile(policyFile, { interval: every, persistent: false }, reload);
   return () => {
-    watcher.close();
+    unwatchFile(policyFile, reload);
     process.off('SIGHUP', reload);
   };
 }

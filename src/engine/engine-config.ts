@@ -37,7 +37,7 @@ export const engineSchema = z
       .string()
       .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 lower-case letters, digits and "-"')
       .optional()
-      .meta({ description: "Names this gateway's containers and volumes. Two gateways on one engine need two names." }),
+      .meta({ description: "Names this gateway's containers and volumes. Default: a name that only its store has. Two gateways on one engine that share a name remove each other's jobs." }),
     runtime: z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)

@@ -20,9 +20,13 @@ const LOOK = 5_000;
 
 /** Throws an Error for the operator where the files cannot be read or do not belong together. */
 export async function readCertificate({ certificate, key }: CertificateFiles): Promise<Certificate> {
-  const [cert, secret] = await Promise.all([readFile(certificate, 'utf8'), readFile(key, 'utf8')]);
-  createSecureContext({ cert, key: secret });
-  return { cert, key: secret };
+  try {
+    const [cert, secret] = await Promise.all([readFile(certificate, 'utf8'), readFile(key, 'utf8')]);
+    createSecureContext({ cert, key: secret });
+    return { cert, key: secret };
+  } catch (error) {
+    throw new Error(`the certificate ${certificate} with the key ${key} (listen.tls) cannot be used`, { cause: error });
+  }
 }
 
 /**

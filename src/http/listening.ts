@@ -27,7 +27,9 @@ export async function listen(handler: (request: IncomingMessage, response: Serve
   const certificate = tls === undefined ? undefined : await readCertificate(tls);
   const server = createHttpServer(handler, { ...SERVER_LIMITS, ...config }, certificate);
   server.listen(port, host);
-  await once(server, 'listening');
+  await once(server, 'listening').catch((error: unknown) => {
+    throw new Error(`the gateway cannot listen on port ${String(port)} of ${host} (listen.port, listen.host)`, { cause: error });
+  });
   const unfollow = tls === undefined ? undefined : followCertificate(server as TlsServer, tls, logger);
   const { address, port: bound, family } = server.address() as AddressInfo;
   return {

@@ -111,7 +111,7 @@ class Flaw extends Error {}
 function parse(text: string): Reference {
   if (text === '') throw new Flaw('it is empty');
   if (text.length > MAX_INPUT) throw new Flaw(`it is longer than ${MAX_INPUT} characters`);
-  if (/[^\x21-\x7e]/.test(text)) throw new Flaw('it has a character that is not printable ASCII');
+  if (/[^\x21-\x7e]/.test(text)) throw new Flaw('it has a blank, or another character that is not printable ASCII');
   // Docker takes both for the id of an image that its engine has, which nobody has judged.
   if (/^(?:sha256:)?[0-9a-f]{64}$/.test(text)) throw new Flaw('it is an image id, not a name');
   const { name, tag, digest } = split(text);
@@ -162,6 +162,7 @@ function normaliseDomain(text: string): string {
   const [host = '', port, ...more] = text.split(':');
   // Accepted by the current grammar only; an engine of the older one would refuse what was judged.
   if (text.startsWith('[')) throw new Flaw('IPv6 hosts are not supported');
+  if (text.includes('/')) throw new Flaw('it is the host alone, such as registry.example.org or localhost:5000, without https:// and without a path');
   if (more.length > 0) throw new Flaw('the registry host has more than one ":"');
   if (/[A-Z]/.test(host)) throw new Flaw('the registry host must be in lower case');
   if (!HOST.test(host)) throw new Flaw('the registry host is not a host name');

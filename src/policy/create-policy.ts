@@ -20,6 +20,8 @@ export interface PolicyParts {
   readonly baseStore: BaseStore;
   readonly audit: AuditLog;
   readonly verifier: ExternalVerifier;
+  /** The registries that the site asks. */
+  readonly asked?: readonly string[];
 }
 
 /**

@@ -19,8 +19,9 @@ export class PolicyInvalid extends Error {
   override readonly name = 'PolicyInvalid';
   readonly problems: readonly PolicyProblem[];
 
-  constructor(problems: readonly PolicyProblem[]) {
-    super(`the policy is not valid:\n${problems.map(({ path, message }) => `  ${path === '' ? '(top)' : path}: ${message}`).join('\n')}`);
+  /** `source`: the policy's own file, where it has one. */
+  constructor(problems: readonly PolicyProblem[], source = 'the policy') {
+    super(`${source} is not valid:\n${problems.map(({ path, message }) => `  ${path === '' ? '(top)' : path}: ${message}`).join('\n')}`);
     this.problems = problems;
   }
 }
@@ -55,8 +56,12 @@ export function readYaml(text: string): unknown {
 
 /** The policy in a file, with the key files it names (relative to it) read in. Throws PolicyInvalid. */
 export async function loadPolicyFile(path: string): Promise<PolicyDocument> {
-  const document = parsePolicyText(await readText(path, MAX_FILE, ''));
-  return withKeyFiles(document, dirname(path));
+  try {
+    const document = parsePolicyText(await readText(path, MAX_FILE, ''));
+    return await withKeyFiles(document, dirname(path));
+  } catch (error) {
+    throw error instanceof PolicyInvalid ? new PolicyInvalid(error.problems, path) : error;
+  }
 }
 
 /**

@@ -19,6 +19,8 @@ export type Adoption =
 
 export interface PolicyHolderParts extends Omit<TaskPolicyParts, 'policy'> {
   readonly logger: Logger;
+  /** The registries that the site asks; absent = not known, and no rule is warned about for them. */
+  readonly asked?: readonly string[];
 }
 
 /** The policy in force, which can be replaced while questions are being answered: each is answered by one policy from start to end. */
@@ -64,12 +66,12 @@ export class PolicyHolder implements Policy, ProjectPolicy {
 
   /** One sentence for each thing that operators should know about the policy in force. */
   warnings(): readonly string[] {
-    return policyWarnings(this.#compiled);
+    return policyWarnings(this.#compiled, this.#parts.asked);
   }
 
   /** Puts what `load` resolves with in force; when it rejects with PolicyInvalid, the old policy stays, and the log says so. */
   async reload(load: () => Promise<PolicyDocument>): Promise<Adoption> {
-    const { logger, catalogue } = this.#parts;
+    const { logger, catalogue, asked } = this.#parts;
     let document: PolicyDocument;
     try {
       document = await load();
@@ -79,7 +81,7 @@ export class PolicyHolder implements Policy, ProjectPolicy {
       return { adopted: false, problems: error.problems };
     }
     const compiled = compilePolicy(document);
-    const warnings = policyWarnings(compiled);
+    const warnings = policyWarnings(compiled, asked);
     if (compiled.hash === this.#compiled.hash) return { adopted: true, changed: false, warnings };
     this.#compiled = compiled;
     this.#policy = new TaskPolicy({ ...this.#parts, policy: compiled });

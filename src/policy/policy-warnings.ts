@@ -1,4 +1,4 @@
-import type { Reference } from '../image/reference.ts';
+import { parseDomain, type Reference } from '../image/reference.ts';
 import type { CompiledPolicy, Rule } from './rule.ts';
 
 /** Registries on which anybody can publish under a name of their own. */
@@ -6,13 +6,14 @@ const PUBLIC_REGISTRIES = ['docker.io', 'ghcr.io', 'quay.io', 'registry.gitlab.c
 
 /**
  * What an operator should know about a policy that is valid but gives much away or does not do what it seems to; one
- * sentence each, for the start and for `pratique policy test`.
+ * sentence each, for the start and for `pratique policy test`. `asked`: the registries that the site asks, where that is known.
  */
-export function policyWarnings(policy: CompiledPolicy): readonly string[] {
+export function policyWarnings(policy: CompiledPolicy, asked?: readonly string[]): readonly string[] {
   const accepting = policy.rules.filter(({ deny }) => deny === undefined);
   return [
     ...(accepting.length === 0 ? ['the policy accepts nothing: it has no rule that accepts an image'] : []),
     ...accepting.flatMap(ruleWarnings),
+    ...(asked === undefined ? [] : accepting.flatMap((rule) => unasked(rule, asked))),
     ...unreachable(policy.rules),
     ...unusedBases(policy),
   ];
@@ -41,6 +42,13 @@ function ruleWarnings(rule: Rule): string[] {
 /** An image that nobody would list by name. */
 function anybodys(domain: string): Reference {
   return { domain, path: 'pratique-nobody-0/image-0', tag: 'v0-nobody' };
+}
+
+/** Hosts of a rule whose images are all refused, for nobody asks there. */
+function unasked({ name, images }: Rule, asked: readonly string[]): string[] {
+  const hosts = new Set(images.filter(({ anyRegistry }) => !anyRegistry).map(({ text }) => text.slice(0, text.indexOf('/'))));
+  const missing = [...hosts].filter((host) => (host.startsWith('*.') ? !asked.some((domain) => domain.endsWith(host.slice(1))) : !asked.includes(parseDomain(host))));
+  return missing.map((host) => `rule ${JSON.stringify(name)} takes images of ${host}, which is not in the site's registries: all of them are refused`);
 }
 
 function unreachable(rules: readonly Rule[]): string[] {

@@ -149,6 +149,12 @@ describe('untrusted fetch', () => {
       });
     }
 
+    it('and what the operator has to say of a private address, where saying it helps', async () => {
+      const said = async (url: string): Promise<string> => get('', { url, settings: () => ({ insecure: true }) }).then(() => 'asked', String);
+      for (const url of ['http://localhost:1/', 'http://127.0.0.1:1/', 'http://10.0.0.1/']) expect(await said(url)).to.contain('does not say internal: true');
+      for (const url of ['http://169.254.169.254/', 'http://224.0.0.1/']) expect(await said(url)).to.contain('may be asked').and.not.to.contain('internal');
+    });
+
     for (const url of ['http://169.254.169.254/', 'http://[fe80::1]/', 'http://0.0.0.0/', 'http://224.0.0.1/', 'http://[64:ff9b::7f00:1]/', 'http://[::ffff:a9fe:a9fe]/']) {
       it(`to ${url}, internal or not`, async () => {
         expect(await failure(get('', { url }))).to.equal('address');

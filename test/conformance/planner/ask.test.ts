@@ -76,6 +76,12 @@ describe('pratique ask, against the gateway', () => {
     expect(out).to.equal('NO\n     taskinfo.image: layer 3  [31mdiffers (image.base, rule derived)\n     rule      yes\n');
   });
 
+  it('says once where a reason belongs that says so itself', async () => {
+    jobs.policy.refusal = { code: 'image.base', path: 'image', text: 'taskinfo.image is not what it seems' };
+    const { out } = await call([url, '--image', 'registry.test/tools/one:1']);
+    expect(out).to.contain('\n     taskinfo.image is not what it seems (image.base)\n');
+  });
+
   it('asks for any other task, and prints the answer as it came', async () => {
     const { code, out } = await call([url, '--task', 'uri://jupyter-notebook', '--json']);
     expect(code).to.equal(0);

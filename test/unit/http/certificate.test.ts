@@ -60,7 +60,7 @@ describe('TLS', () => {
 
   it('is not begun with files that do not belong together', async () => {
     const wrong = { certificate: join(folder, 'one.pem'), key: join(folder, 'two.key') };
-    expect(await readCertificate(wrong).then(() => 'read', (error: unknown) => (error as Error).message)).to.match(/key values mismatch/i);
+    expect(await readCertificate(wrong).then(() => 'read', (error: unknown) => String((error as Error).cause))).to.match(/key values mismatch/i);
   });
 
   it('shows a new certificate to new connections, and keeps the old one while the files do not belong together', async () => {

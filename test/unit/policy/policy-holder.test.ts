@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { parsePolicyText } from '../../../src/policy/policy-file.ts';
+import { policyWarnings } from '../../../src/policy/policy-warnings.ts';
+import { compilePolicy } from '../../../src/policy/rule.ts';
 import { JudgedSite } from '../../support/site-policy.ts';
 
 const ONE = 'rules: [{name: one, images: ["reg.example/one/**"]}]';
@@ -69,5 +71,14 @@ describe('a policy that is replaced', () => {
   it('warns of what the new one gives away', async () => {
     expect(await reload('rules: [{name: x, images: ["**"], unrestricted: true}]')).to.deep.include({ warnings: ['rule "x" accepts every image of every registry'] });
     expect(site.policy.warnings()).to.have.length(1);
+  });
+
+  it('warns of rules for registries that the site does not ask', async () => {
+    const asked = ['docker.io', 'localhost:5000', 'eu.mirror.example'];
+    const given = (images: string): readonly string[] => policyWarnings(compilePolicy(parsePolicyText(`rules: [{name: no, images: ["quay.io/**"], deny: no}, {name: x, images: ${images}, base: [b]}]\nbases: [{name: b, image: "docker.io/b:1"}]`)), asked);
+    expect(given('["index.docker.io/a/*", "localhost:5000/**", "*.mirror.example/**", "**"]')).to.deep.equal([]);
+    expect(given('["docker.io/a/*", "ghcr.io/x/*", "ghcr.io/y/*", "localhost/**", "*.example.net/**"]')).to.deep.equal(
+      ['ghcr.io', 'localhost', '*.example.net'].map((host) => `rule "x" takes images of ${host}, which is not in the site's registries: all of them are refused`),
+    );
   });
 });
