@@ -3,7 +3,8 @@ import { engineSchema } from './engine/engine-config.ts';
 import { listenSchema } from './http/listen-config.ts';
 import { bytes, cores, seconds } from './task/unit-schemas.ts';
 
-const bounded = (fallback: string, max: string) => z.strictObject({ default: seconds.prefault(fallback), max: seconds.prefault(max) }).prefault({});
+const bounded = (fallback: string, max: string) =>
+  z.strictObject({ default: seconds.prefault(fallback).meta({ description: 'Of a job that asks for none; never more than max.' }), max: seconds.prefault(max) }).prefault({});
 
 /** In seconds. */
 const DAY = 24 * 3600;

@@ -43,7 +43,7 @@ export interface Identity {
 export async function createIdentity(config: IdentityConfig, parts: IdentityParts): Promise<Identity> {
   const issuers = await Promise.all(config.issuers.map((issuer) => createIssuer(issuer, parts)));
   const bearer = issuers.length === 0 ? undefined : new BearerIdentity(issuers, parts.clock);
-  const basic = config.htpasswd === undefined ? undefined : createBasic(config.htpasswd, parts);
+  const basic = config.htpasswd === undefined ? undefined : await createBasic(config.htpasswd, parts);
   const identify: Identify = async (ctx) => {
     try {
       return withRights(await callerOf(ctx.req.headers.authorization, bearer, basic), config);
@@ -72,7 +72,7 @@ async function createIssuer(config: IssuerConfig, { fetch, clock }: IdentityPart
   return { config, verifier: new TokenVerifier(config, keys, clock), userinfo: new Userinfo(metadata, documents) };
 }
 
-function createBasic(files: NonNullable<IdentityConfig['htpasswd']>, { clock, logger }: IdentityParts): BasicIdentity {
+async function createBasic(files: NonNullable<IdentityConfig['htpasswd']>, { clock, logger }: IdentityParts): Promise<BasicIdentity> {
   const parse = (text: string): Passwords => {
     const passwords = parsePasswords(text);
     for (const problem of passwords.problems) logger.warn({ file: files.file }, problem);
@@ -80,6 +80,8 @@ function createBasic(files: NonNullable<IdentityConfig['htpasswd']>, { clock, lo
   };
   const passwords = new WatchedFile(files.file, parse, NO_PASSWORDS, clock, logger);
   const groups = files.groups === undefined ? undefined : new WatchedFile<ReadonlyMap<string, readonly string[]>>(files.groups, parseGroups, new Map(), clock, logger);
+  // so that the log says at the start what is wrong with them, and not when the first user cannot log in
+  await Promise.all([passwords.read(), groups?.read()]);
   return new BasicIdentity({ passwords, clock, ...(groups === undefined ? {} : { groups }) });
 }
 
