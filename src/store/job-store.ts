@@ -74,7 +74,7 @@ export interface JobStore {
   release(id: string, holder: string): Promise<void>;
   /** Jobs in EXECUTING that no other living holder has; at most `limit`. */
   unclaimed(holder: string, now: Instant, limit: number): Promise<readonly Job[]>;
-  /** Of each owner, the job that has been QUEUED longest, that no other living holder has, and that is none of `except`. */
+  /** Of each owner, the job that has been QUEUED longest, that no other living holder has, and that is none of `except`; who waits longest first. */
   firstInLine(holder: string, now: Instant, except: readonly string[]): Promise<readonly Job[]>;
   /** Jobs, ARCHIVED ones too, whose destruction instant is not later than `now`, oldest first, at most `limit`. */
   due(now: Instant, limit: number): Promise<readonly Job[]>;

@@ -154,11 +154,11 @@ export class SqliteJobStore implements JobStore {
     const owner = (after: string, values: object): { owner: string | null } | undefined =>
       this.#all<{ owner: string | null }>(`SELECT owner FROM jobs WHERE deleted = 0 AND phase = 'QUEUED' ${after} ORDER BY owner LIMIT 1`, values)[0];
     const first = `phase = 'QUEUED' AND owner IS @owner AND ${FREE} AND id NOT IN (SELECT value FROM json_each(@except)) ORDER BY queue_number LIMIT 1`;
-    const jobs: Job[] = [];
+    const rows: (JobRow & { readonly queue_number: number })[] = [];
     for (let at = owner('', {}); at !== undefined; at = owner(at.owner === null ? 'AND owner IS NOT NULL' : 'AND owner > @owner', at)) {
-      jobs.push(...this.#jobs(first, { holder, now, owner: at.owner, except: JSON.stringify(except) }));
+      rows.push(...this.#all<(typeof rows)[number]>(`SELECT * FROM jobs WHERE deleted = 0 AND ${first}`, { holder, now, owner: at.owner, except: JSON.stringify(except) }));
     }
-    return jobs;
+    return rows.toSorted((a, b) => a.queue_number - b.queue_number).map(fromRow);
   }
 
   async waiting(owner: string | null | undefined): Promise<readonly Pick<Job, 'owner' | 'groups'>[]> {
