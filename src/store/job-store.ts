@@ -70,6 +70,8 @@ export interface JobStore {
    * recorded before. Undefined when the job is not QUEUED any more, or not the holder's: then it must not be asked.
    */
   askStart(id: string, holder: string): Promise<'first' | 'again' | undefined>;
+  /** Whether a start of the job's container was ever recorded by `askStart`. */
+  startAsked(id: string): Promise<boolean>;
   /** Gives a lease back, so that the next claim need not wait for its end. */
   release(id: string, holder: string): Promise<void>;
   /** Jobs in EXECUTING that no other living holder has; at most `limit`. */

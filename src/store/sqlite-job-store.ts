@@ -141,6 +141,10 @@ export class SqliteJobStore implements JobStore {
     return this.#all(`SELECT 1 FROM jobs WHERE ${ours}`, { id, holder }).length > 0 ? 'again' : undefined;
   }
 
+  async startAsked(id: string): Promise<boolean> {
+    return this.#all('SELECT 1 FROM jobs WHERE id = @id AND start_asked = 1', { id }).length > 0;
+  }
+
   async release(id: string, holder: string): Promise<void> {
     this.#run('UPDATE jobs SET holder = NULL WHERE id = @id AND holder = @holder', { id, holder });
   }

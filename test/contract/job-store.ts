@@ -224,7 +224,9 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore>): v
         await store.heartbeat('a', 0, 1000);
         expect(await store.askStart(id, 'a')).to.equal(undefined);
         await store.claim(id, 'a', 0);
+        expect(await store.startAsked(id)).to.equal(false);
         expect([await store.askStart(id, 'a'), await store.askStart(id, 'a'), await store.askStart(id, 'b')]).to.deep.equal(['first', 'again', undefined]);
+        expect(await store.startAsked(id)).to.equal(true);
         await store.changePhase(id, { from: ['QUEUED'], to: 'EXECUTING' });
         expect(await store.askStart(id, 'a')).to.equal(undefined);
       });

@@ -273,6 +273,11 @@ describe('jobs in trouble', () => {
       expect(test.engine.starts(id)).to.equal(0);
       await passesUntil(() => test.engine.jobs().length === 0);
     });
+
+    it('from then on what it has is not made anew, were it only half of what was asked for: the program may have run in it', async () => {
+      await passesUntil(inPhase(await dies(() => test.engine.restart()), 'ERROR'));
+      expect(test.engine.makingAnew).to.deep.equal([true, false]);
+    });
   });
 
   it('what the engine refuses to start is not tried again: nobody knows whether it ran', async () => {
