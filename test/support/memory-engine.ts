@@ -51,7 +51,7 @@ export class MemoryEngine implements Engine {
   readonly #askers = new Map<string, () => Promise<void>>();
   readonly #failures: { call: EngineCall; error: Error; after: boolean }[] = [];
   readonly #refusedImages = new Map<Digest | '*', EngineRefused>();
-  readonly #unremovable = new Map<string, EngineRefused>();
+  readonly #unremovable = new Map<string, Error>();
   readonly #watchers = new Set<() => void>();
   readonly #held = new Map<EngineCall, Promise<void>>();
   #pullGate: Promise<void> = Promise.resolve();
@@ -156,7 +156,7 @@ export class MemoryEngine implements Engine {
   }
 
   /** The job's things cannot be removed; undefined = they can again. */
-  refuseRemoval(jobId: string, error: EngineRefused | undefined): void {
+  refuseRemoval(jobId: string, error: Error | undefined): void {
     if (error) this.#unremovable.set(jobId, error);
     else this.#unremovable.delete(jobId);
   }

@@ -155,13 +155,18 @@ describe('jobs in trouble', () => {
     expect(await test.results.jobs()).to.deep.equal([]);
   });
 
-  it('one job that cannot be removed keeps no other from being recovered, started or destroyed', async () => {
-    const poison = jobWith({ phase: 'COMPLETED', destruction: clock.now() + 1000 });
+  for (const [how, error] of [
+    ['cannot be removed', new EngineRefused('device or resource busy')],
+    ['the engine does not get done with', new GatewayError('EngineUnavailable', 'the container engine did not answer within 120 s')],
+  ] as const) it(`one job that ${how} keeps no other from being recovered, started or destroyed`, async () => {
+    const poison = jobWith({ id: '00000000-0000-4000-8000-000000000000', phase: 'COMPLETED', destruction: clock.now() + 1000 });
     await test.store.create(poison);
     const signal = new AbortController().signal;
     await test.engine.ensureImage(imageOf(poison), () => undefined, signal);
     await test.engine.create(poison.id, PINNED_TASK, signal);
-    test.engine.refuseRemoval(poison.id, new EngineRefused('device or resource busy'));
+    test.engine.refuseRemoval(poison.id, error);
+    await test.stop();
+    await test.start();
     const [first, doomed] = [await test.run(), jobWith({ phase: 'COMPLETED', destruction: clock.now() + 1000 })];
     await test.store.create(doomed);
     await test.inPhase(first.id, 'EXECUTING');
