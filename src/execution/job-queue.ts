@@ -94,11 +94,6 @@ export class JobQueue {
     return this.#draining;
   }
 
-  /** Jobs on which this process works. */
-  get active(): number {
-    return this.#active.size;
-  }
-
   /** Resolves when this process works on no job any more, for whatever reason. */
   async idle(): Promise<void> {
     while (this.#active.size > 0) await Promise.race(this.#active.values());
