@@ -90,7 +90,10 @@ export class SqliteJobStore implements JobStore {
   }
 
   async createdWith(list: JobListName, owner: string | null, key: string): Promise<EarlierCreation | undefined> {
-    return this.#createdWith(list, owner, key);
+    const earlier = this.#createdWith(list, owner, key);
+    // its own creation may still wait for the disk
+    if (earlier !== undefined) await this.#database.durable();
+    return earlier;
   }
 
   async get(id: string): Promise<Job | undefined> {
@@ -137,7 +140,10 @@ export class SqliteJobStore implements JobStore {
 
   async askStart(id: string, holder: string): Promise<'first' | 'again' | undefined> {
     const ours = "id = @id AND holder = @holder AND deleted = 0 AND phase = 'QUEUED'";
-    if (this.#run(`UPDATE jobs SET start_asked = 1 WHERE ${ours} AND start_asked = 0`, { id, holder }) > 0) return 'first';
+    if (this.#run(`UPDATE jobs SET start_asked = 1 WHERE ${ours} AND start_asked = 0`, { id, holder }) > 0) {
+      await this.#database.durable();
+      return 'first';
+    }
     return this.#all(`SELECT 1 FROM jobs WHERE ${ours}`, { id, holder }).length > 0 ? 'again' : undefined;
   }
 
