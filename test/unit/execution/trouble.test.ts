@@ -195,6 +195,18 @@ describe('jobs in trouble', () => {
       expect((await test.get(waiting.id)).info).to.deep.equal({});
     });
 
+    it('as long after an outage of the engine as ever: a registry beside it comes back some moments later', async () => {
+      for (let i = 0; i < 8; i += 1) test.engine.failNext('ensureImage');
+      const { id } = await test.execution.services.docker.create({ parameters: [{ name: 'IMAGE', value: 'registry.test/a:1' }], run: true }, ANONYMOUS);
+      await passesUntil(() => test.engine.calls.filter(({ call }) => call === 'ensureImage').length >= 8);
+      const before = test.policy.asked;
+      test.policy.outage = () => outage;
+      await passesUntil(() => test.policy.asked >= before + 3);
+      test.policy.outage = undefined;
+      await passesUntil(async () => (await test.get(id)).phase !== 'QUEUED');
+      expect((await test.get(id)).phase).to.equal('EXECUTING');
+    });
+
     it('not for ever: after some minutes the job ends, transient, with the registry\'s name', async () => {
       const { id } = await test.execution.services.docker.create({ parameters: [{ name: 'IMAGE', value: 'registry.test/a:1' }], run: false }, ANONYMOUS);
       test.policy.outage = () => outage;
