@@ -225,7 +225,7 @@ export async function startGateway(config: Config, clock: Clock, logger: Logger)
       logger.info({}, 'the drain is over: jobs are taken and started again');
       execution.resume();
     },
-    status: async () => statusOf(execution, await store.count()),
+    status: async () => statusOf(execution, await execution.running(), await store.count()),
   }).catch((error: unknown) => logger.warn({ err: error }, '`pratique drain` cannot reach this gateway; SIGUSR2 does'));
   void tellPreflight(preflight, ruleNeeds(policy.policy), logger);
   return {
@@ -276,7 +276,7 @@ async function tellPreflight(preflight: DockerPreflight, rules: readonly RuleNee
   for (const { name, needed, found } of report?.checks.filter(({ has }) => !has) ?? []) logger[needed ? 'error' : 'info']({ check: name, found }, needed ? 'the engine lacks what jobs need' : 'the engine does not have this');
 }
 
-function statusOf({ draining, active, closure }: Execution, phases: Awaited<ReturnType<JobStore['count']>>): GatewayStatus {
+function statusOf({ draining, closure }: Execution, active: number, phases: Awaited<ReturnType<JobStore['count']>>): GatewayStatus {
   return { draining, active, queued: phases.QUEUED ?? 0, ...(closure === undefined ? {} : { closed: closure.text }) };
 }
 

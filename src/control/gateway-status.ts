@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** What a running gateway tells its operator. */
 export const statusSchema = z.object({
   draining: z.boolean(),
-  /** Jobs on which this process works. */
+  /** Jobs that run. */
   active: z.number(),
   /** Jobs that are QUEUED, of everybody. */
   queued: z.number(),

@@ -69,7 +69,9 @@ export class BlankVolume {
 
   /** Removes what `prepare` left behind beside the volume. */
   async tidy(names: DockerNames): Promise<void> {
-    await this.#calls.ask('DELETE', `/containers/${names.blank}`, { query: { force: true }, accept: [NO_SUCH, CONFLICT] });
+    const { status } = await this.#calls.ask('DELETE', `/containers/${names.blank}`, { query: { force: true }, accept: [NO_SUCH, CONFLICT] });
+    // somebody else is removing it at this moment
+    if (status === CONFLICT) await this.#calls.ask('POST', `/containers/${names.blank}/wait`, { query: { condition: 'removed' }, accept: [NO_SUCH] });
   }
 
   /** The id of the image, which is imported where it is missing; one import however many ask. */

@@ -122,7 +122,7 @@ export class DockerEngine implements ContainerEngine {
     const imageId = await translated('show the image', () => this.#images.verifiedId(task.image, signal));
     signal.throwIfAborted();
     // From here on no signal: what has begun on the engine goes on there, and must be known to be there.
-    await withRoom(() => translated('create the container', () => this.#creation.create(jobId, task, names, imageId, options.secrets)));
+    await withRoom(() => translated('create the container', () => this.#creation.create(jobId, task, names, imageId, options)));
   }
 
   async start(jobId: string, signal: AbortSignal, secrets: ReadonlyMap<string, string> = new Map(), options: ActOptions = {}): Promise<EngineRun> {

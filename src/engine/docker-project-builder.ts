@@ -7,11 +7,14 @@ import { endpointsOf, serviceOptions, type ServiceOptions } from './docker-proje
 import { ProjectThings } from './docker-project-things.ts';
 import { optionDifferences, seriousWarnings } from './docker-verify-container.ts';
 import type { EngineConfig } from './engine-config.ts';
-import { EngineRefused } from './engine.ts';
+import { type ActOptions, EngineRefused, type MakeOptions } from './engine.ts';
 
 const FORBIDDEN = 403;
 const NOT_FOUND = 404;
 const CONFLICT = 409;
+
+/** On which terms containers are made: `mayAct` is asked always. */
+type ServiceMaking = MakeOptions & Required<ActOptions>;
 
 /** Makes the containers of a project, nothing started, and compares each with what was asked for. */
 export class ProjectBuilder {
@@ -36,7 +39,8 @@ export class ProjectBuilder {
   }
 
   /** Networks, volumes, images with files, containers; what an earlier try has made is found and used. Throws EngineRefused, and what `mayAct` does. */
-  async build(jobId: string, project: PinnedProject, imageIds: ReadonlyMap<string, string>, mayAct: () => Promise<void>): Promise<void> {
+  async build(jobId: string, project: PinnedProject, imageIds: ReadonlyMap<string, string>, how: ServiceMaking): Promise<void> {
+    const { mayAct } = how;
     const names = new ProjectNames(this.#gateway, jobId);
     const containers = names.containers(project);
     await mayAct();
@@ -51,11 +55,11 @@ export class ProjectBuilder {
     for (const container of containers) {
       const options = serviceOptions(container, project, names, ready.get(container.service.name) ?? '', this.#config, jobId);
       await mayAct();
-      await this.#container(jobId, container, project, names, options, mayAct);
+      await this.#container(jobId, container, project, names, options, how);
     }
   }
 
-  async #container(jobId: string, container: ServiceContainer, project: PinnedProject, names: ProjectNames, options: ServiceOptions, mayAct: () => Promise<void>): Promise<void> {
+  async #container(jobId: string, container: ServiceContainer, project: PinnedProject, names: ProjectNames, options: ServiceOptions, how: ServiceMaking): Promise<void> {
     const own = mountsOf(options).some(({ Source }) => Source === container.names.output);
     const tidy = own ? await this.#things.prepareOutput(jobId, container.names) : undefined;
     const { status, body } = await this.#calls.ask('POST', '/containers/create', { query: { name: container.names.container }, body: options, accept: [NOT_FOUND, CONFLICT] });
@@ -73,18 +77,19 @@ export class ProjectBuilder {
     const networks = endpointsOf(container.service, project, names).map(({ network }) => network);
     const { made, differences } = await this.#compared(container, options, networks, warnings);
     if (differences.length === 0) return;
-    // What an engine that was killed has kept of an earlier try says nothing of the job: the next try makes it anew.
+    // What an engine that was killed has kept of an earlier try says nothing of the job.
     const kept = status === CONFLICT;
-    if (kept) await this.#discard(jobId, made, mayAct);
+    if (kept && (await this.#discarded(jobId, made, how))) return this.#container(jobId, container, project, names, options, { mayAct: how.mayAct });
     throw new EngineRefused(`the engine's container for service ${container.service.name} is not the one that was asked for: ${differences.join(', ')}`, { temporary: kept });
   }
 
-  /** Removes a container that was never started, and no other. */
-  async #discard(jobId: string, made: InspectedContainer, mayAct: () => Promise<void>): Promise<void> {
-    if (runOf(jobId, made).state !== 'created') return;
+  /** Removes a container that was never started, and no other; false where it stays. */
+  async #discarded(jobId: string, made: InspectedContainer, { mayAct, mayMakeAnew }: ServiceMaking): Promise<boolean> {
+    if (runOf(jobId, made).state !== 'created' || (await mayMakeAnew?.()) !== true) return false;
     await mayAct();
     // without force the engine keeps what runs by now
-    await this.#calls.ask('DELETE', `/containers/${made.Id}`, { query: { v: true }, accept: [NOT_FOUND, CONFLICT] });
+    const { status } = await this.#calls.ask('DELETE', `/containers/${made.Id}`, { query: { v: true }, accept: [NOT_FOUND, CONFLICT] });
+    return status !== CONFLICT;
   }
 
   /** The container, and what of it is not as asked for. `warnings`: of its creation. */

@@ -27,7 +27,7 @@ import { ServiceLogs } from './docker-service-logs.ts';
 import { type Secrets, ServiceStart } from './docker-service-start.ts';
 import { usageOf } from './docker-usage.ts';
 import type { EngineConfig } from './engine-config.ts';
-import { type ActOptions, EngineRefused, type EngineRun, type LogOptions, type OutputFile, type OutputSkipped, type WaitOptions } from './engine.ts';
+import { type ActOptions, EngineRefused, type EngineRun, type LogOptions, type MakeOptions, type OutputFile, type OutputSkipped, type WaitOptions } from './engine.ts';
 import type { ProjectEngine } from './project-engine.ts';
 
 const NOT_MODIFIED = 304;
@@ -68,7 +68,7 @@ export class DockerProjects implements ProjectEngine {
     this.#builder = new ProjectBuilder(this.#calls, images, options.gateway, options.config);
   }
 
-  async create(jobId: string, project: PinnedProject, signal: AbortSignal, { mayAct = free }: ActOptions = {}): Promise<void> {
+  async create(jobId: string, project: PinnedProject, signal: AbortSignal, how: MakeOptions = {}): Promise<void> {
     const imageIds = await translatedCalls('show the images', () => this.#builder.verifiedImages(project, signal));
     signal.throwIfAborted();
     // From here on no signal: what has begun on the engine goes on there, and must be known to be there.
@@ -76,7 +76,7 @@ export class DockerProjects implements ProjectEngine {
       const { runs, lost } = await this.#runs.found(jobId, this.#names(jobId));
       if (lost && runs.some(({ run }) => run.state !== 'created')) return;
       // Where it fails, what is there stays: it may be good, and it may be a successor's by now.
-      await this.#builder.build(jobId, project, imageIds, mayAct);
+      await this.#builder.build(jobId, project, imageIds, { mayAct: free, ...how });
     }));
   }
 

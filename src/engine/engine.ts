@@ -87,8 +87,18 @@ export interface WaitOptions extends ActOptions {
   readonly secrets?: ReadonlyMap<string, string>;
 }
 
+/** Whoever makes containers. */
+export interface MakeOptions extends ActOptions {
+  /**
+   * Whether nobody has asked yet for a start of what is made. Then a container of that name that is not the one that was asked for, and
+   * was never started, is removed and made anew, once: an engine that was killed while it made it has kept it half-made. Otherwise, and
+   * where this is absent, it stays: it may be all that tells whether the program ran.
+   */
+  readonly mayMakeAnew?: () => Promise<boolean>;
+}
+
 /** What a container is made with beside its task. */
-export interface CreateOptions extends ActOptions {
+export interface CreateOptions extends MakeOptions {
   /** It has a place in memory for secrets, which come with its start. */
   readonly secrets: boolean;
 }

@@ -85,10 +85,12 @@ export class Execution {
   readonly #drain: JobDrain;
   readonly #pulls: ImagePulls;
   readonly #closed: () => Closure | undefined;
+  readonly #store: Pick<JobStore, 'count'>;
 
   constructor(given: ExecutionParts) {
     this.slots = new Slots(given.mayStart);
     this.#closed = given.closed ?? (() => undefined);
+    this.#store = given.store;
     const store = watched(given.store, this.watch);
     const lease = new Lease({ store, clock: given.clock, holder: randomUUID(), length: given.lease * 1000 });
     const pulls = new ImagePulls({ engine: given.engine, images: given.images, clock: given.clock, atOnce: given.pulls.atOnce, timeout: given.pulls.timeout });
@@ -144,9 +146,10 @@ export class Execution {
     return this.#queue.draining;
   }
 
-  /** Jobs on which this process works. */
-  get active(): number {
-    return this.#queue.active;
+  /** How many jobs run: those on which this process works, and those of the last one that it has yet to take up. Throws Unavailable. */
+  async running(): Promise<number> {
+    const { EXECUTING = 0 } = await this.#store.count();
+    return Math.max(this.slots.running.length, EXECUTING);
   }
 
   /** Why no jobs are taken or started at present; undefined = they are. */

@@ -1,5 +1,5 @@
 import type { Clock, Instant } from '../clock.ts';
-import type { Engine } from '../engine/engine.ts';
+import { type Engine, EngineRefused } from '../engine/engine.ts';
 import { isTemporary } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { PulledImage, PulledImages } from '../store/pulled-images.ts';
@@ -64,7 +64,7 @@ export class ImagePruning {
     }
   }
 
-  /** One look at all of them. Throws EngineUnavailable, EngineRefused, Unavailable. */
+  /** One look at all of them. Throws EngineUnavailable, Unavailable, and EngineRefused where that was said of one, after all others. */
   async sweep(signal: AbortSignal): Promise<void> {
     const { clock, engine, images, logger, pulls } = this.#parts;
     const now = clock.now();
@@ -74,13 +74,21 @@ export class ImagePruning {
     const needed = await images.needed(known.map(({ name }) => name));
     for (const { name } of known) if (needed.has(name)) await images.used(name, now);
     const held = (name: string): boolean => needed.has(name) || pulls.holds(name) || (pulls.wanted(name) ?? -Infinity) > clock.monotonic() - FRESH;
+    let refused: EngineRefused | undefined;
     for (const { name } of this.#surplus(known, sizes, held, now)) {
       // what came meanwhile
       if (held(name) || (await images.needed([name])).has(name)) continue;
-      if (!(await engine.removeImage(name, signal))) continue;
+      try {
+        if (!(await engine.removeImage(name, signal))) continue;
+      } catch (error) {
+        if (!(error instanceof EngineRefused)) throw error;
+        refused ??= error;
+        continue;
+      }
       await images.forget(name);
       logger.info({ image: name, bytes: sizes.get(name) }, 'an image that nobody uses was removed');
     }
+    if (refused !== undefined) throw refused;
   }
 
   /** Those that are to go, of those that may; and those that are gone already. */

@@ -28,8 +28,9 @@ const USE_NOTED = 60_000;
 /** Told to whoever waits for a pull: how far it is, or that it has not begun. */
 export type PullListener = (news: PullProgress | 'waiting') => void;
 
-/** One pull, for everybody who wants the same bytes by the same right. */
+/** One pull, for everybody who wants the same bytes from the same place by the same right. */
 interface Flight {
+  readonly name: string;
   readonly digest: Digest;
   /** Whose: absent = the site's. */
   readonly login: RegistryLogin | undefined;
@@ -63,7 +64,7 @@ export class ImagePulls {
   async ensure(image: Image, tell: PullListener, signal: AbortSignal, login?: RegistryLogin): Promise<void> {
     if (await this.#parts.engine.hasImage(image, signal)) return this.#noteUse(image);
     signal.throwIfAborted();
-    const flight = [...this.#flights].find((each) => each.digest === image.manifestDigest && each.login === login) ?? this.#begin(image, login);
+    const flight = [...this.#flights].find((each) => each.name === pinnedName(image) && each.login === login) ?? this.#begin(image, login);
     flight.listeners.add(tell);
     if (flight.last !== undefined) tell(flight.last);
     try {
@@ -114,7 +115,7 @@ export class ImagePulls {
   }
 
   #begin(image: Image, login: RegistryLogin | undefined): Flight {
-    const flight: Flight = { digest: image.manifestDigest, login, listeners: new Set(), controller: new AbortController(), done: Promise.resolve(), last: undefined };
+    const flight: Flight = { name: pinnedName(image), digest: image.manifestDigest, login, listeners: new Set(), controller: new AbortController(), done: Promise.resolve(), last: undefined };
     this.#flights.add(flight);
     flight.done = this.#pull(image, flight).finally(() => this.#flights.delete(flight));
     // who has left is not told how it ended

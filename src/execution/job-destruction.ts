@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/engine.ts';
-import { isTemporary } from '../errors.ts';
 import type { Job } from '../job/job.ts';
 import { TERMINAL_PHASES } from '../job/phase.ts';
 import type { Logger } from '../logger.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { ResultStore } from '../store/result-store.ts';
 import type { JobQueue } from './job-queue.ts';
+import { concernsAll } from './outage.ts';
 
 export interface JobDestructionParts {
   readonly store: JobStore;
@@ -28,6 +28,9 @@ const LONGEST_PAUSE = 5_000;
 /** The pause after something could not be removed (milliseconds). */
 const RETRY = 1_000;
 
+/** The pause after which what one job left is tried again (milliseconds): an engine that is stuck with a container keeps whoever asks waiting. */
+const STUCK = 60_000;
+
 /** Jobs from which on the engine is asked once what it has, instead of for each of them. */
 const MANY = 20;
 
@@ -37,6 +40,8 @@ export class JobDestruction {
   readonly #shutdown = new AbortController();
   /** Archived jobs whose remains are still to be removed. After a restart, recovery finds them. */
   readonly #archived = new Set<string>();
+  /** Jobs whose remains could not be removed, until when they are left alone, by the clock that never steps. */
+  readonly #stuck = new Map<string, number>();
   #wake = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
@@ -60,23 +65,26 @@ export class JobDestruction {
 
   /** One sweep. True when there may be more to do at once. Throws what went wrong first, after everything else was tried. */
   async sweep(): Promise<boolean> {
-    const { clock, store } = this.#parts;
+    const { clock, engine, store } = this.#parts;
     const due = await store.due(clock.now(), BATCH);
     const failures: unknown[] = [];
-    const fail = (error: unknown): false => {
-      failures.push(error);
-      return false;
-    };
     // together: they share the disk's syncs
-    await Promise.all(due.map((job) => this.#destroy(job).catch(fail)));
-    const deleted = (await store.deleted(2 * BATCH)).filter((jobId) => !this.#parts.queue.runs(jobId)).slice(0, BATCH);
-    const archived = [...this.#archived].filter((jobId) => !this.#parts.queue.runs(jobId)).slice(0, BATCH);
+    await Promise.all(due.map((job) => this.#destroy(job).catch((error: unknown) => failures.push(error))));
+    const isFree = (jobId: string): boolean => !this.#parts.queue.runs(jobId) && clock.monotonic() >= (this.#stuck.get(jobId) ?? -Infinity);
+    const deleted = (await store.deleted(2 * BATCH)).filter(isFree).slice(0, BATCH);
+    const archived = [...this.#archived].filter(isFree).slice(0, BATCH);
     const there = deleted.length + archived.length < MANY ? undefined : await this.#there();
     let cleared = 0;
     for (const jobId of [...deleted, ...archived]) {
       if (this.#shutdown.signal.aborted) break;
-      if (await this.#clear(jobId, there).catch(fail)) cleared += 1;
-      else if (failures.some(isTemporary)) break;
+      try {
+        await this.#clear(jobId, there);
+        cleared += 1;
+      } catch (error) {
+        failures.push(error);
+        if (await concernsAll(error, engine)) break;
+        this.#stuck.set(jobId, clock.monotonic() + STUCK);
+      }
     }
     if (failures.length > 0) throw failures[0];
     return due.length === BATCH || cleared >= BATCH;
@@ -122,12 +130,12 @@ export class JobDestruction {
    * `there`: what the engine has, where that is known; what is made later of a job that is gone, recovery removes. While a
    * runner works on the job its turn does not come: the runner sees that the job is gone, and lets go.
    */
-  async #clear(jobId: string, there: ReadonlySet<string> | undefined): Promise<boolean> {
+  async #clear(jobId: string, there: ReadonlySet<string> | undefined): Promise<void> {
     const { engine, results, store } = this.#parts;
     if (there?.has(jobId) ?? true) await engine.remove(jobId);
     await results.deleteAll(jobId);
     await store.forget(jobId);
     this.#archived.delete(jobId);
-    return true;
+    this.#stuck.delete(jobId);
   }
 }

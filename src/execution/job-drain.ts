@@ -13,7 +13,7 @@ const DRAINING: Closure = { code: 'site.draining', text: 'the gateway is being d
 
 const ENDED = 'ended by the site, which could not wait for it any longer: the gateway is being drained; the job can be submitted again';
 
-/** Between two looks for jobs that were about to start when the others were ended (milliseconds). */
+/** Between two looks for jobs that were about to start when the others were ended, or that are taken up only now (milliseconds). */
 const AGAIN = 1_000;
 
 /** The end of work in good order. It is no longer than the process lives: nobody finds a gateway drained that he has just started. */
@@ -48,10 +48,10 @@ export class JobDrain {
   }
 
   async #abort(after: number, signal: AbortSignal): Promise<void> {
-    const { clock, queue, runner } = this.#parts;
+    const { clock, runner } = this.#parts;
     for (let pause = after; ; pause = AGAIN) {
       await clock.sleep(pause, signal);
-      if (signal.aborted || queue.active === 0) return;
+      if (signal.aborted) return;
       await runner.abortAll(ENDED);
     }
   }

@@ -6,6 +6,7 @@ import type { JobStore } from '../store/job-store.ts';
 import type { Admission } from './admission.ts';
 import type { Closure } from './closure.ts';
 import type { JobRunner } from './job-runner.ts';
+import type { Tries } from './job-work.ts';
 import type { Lease } from './lease.ts';
 import type { Slots } from './slots.ts';
 
@@ -32,9 +33,11 @@ const LATEST = 60_000;
 
 const HELD_BACK = 'waiting: a quota of CPU time within a day is used up';
 
+const NONE: Tries = { all: 0, counted: 0 };
+
 /** A job that has to wait before its next try; others pass it meanwhile. */
 interface Deferred {
-  readonly tries: number;
+  readonly tries: Tries;
   /** By the clock that never steps. */
   readonly until: number;
 }
@@ -94,11 +97,6 @@ export class JobQueue {
     return this.#draining;
   }
 
-  /** Jobs on which this process works. */
-  get active(): number {
-    return this.#active.size;
-  }
-
   /** Resolves when this process works on no job any more, for whatever reason. */
   async idle(): Promise<void> {
     while (this.#active.size > 0) await Promise.race(this.#active.values());
@@ -110,7 +108,7 @@ export class JobQueue {
     if (this.#shutdown.signal.aborted || !lease.valid || this.runs(jobId) || this.#waits(jobId)) return false;
     const job = await store.claim(jobId, lease.holder, clock.now());
     if (job === undefined || this.runs(jobId)) return false;
-    this.#launch(job, Math.max(1, this.#deferred.get(jobId)?.tries ?? 0));
+    this.#launch(job, this.#deferred.get(jobId)?.tries ?? { ...NONE, all: 1 });
     return true;
   }
 
@@ -158,7 +156,7 @@ export class JobQueue {
       const next = slots.next(line.filter((_, i) => held[i] !== true));
       if (next === undefined) return;
       const job = await store.claim(next.id, lease.holder, clock.now());
-      if (job !== undefined && !this.runs(job.id)) this.#launch(job, this.#deferred.get(job.id)?.tries ?? 0);
+      if (job !== undefined && !this.runs(job.id)) this.#launch(job, this.#deferred.get(job.id)?.tries ?? NONE);
     }
   }
 
@@ -176,17 +174,17 @@ export class JobQueue {
     return this.#parts.clock.monotonic() < (this.#deferred.get(jobId)?.until ?? -Infinity);
   }
 
-  #launch(job: Job, tries: number): void {
+  #launch(job: Job, tries: Tries): void {
     const { logger, runner, slots } = this.#parts;
     slots.take(job);
     const work = async (): Promise<void> => {
       try {
         const result = await runner.run(job, tries, this.#shutdown.signal);
-        if (result === 'later') this.#defer(job.id, tries);
+        if (result === 'later' || result === 'waits') this.#defer(job.id, tries, result === 'later' ? 1 : 0);
         if (result === 'done') this.#deferred.delete(job.id);
       } catch (error) {
         logger.error({ job: job.id, err: error }, 'the job was dropped; recovery will take it up');
-        this.#defer(job.id, tries);
+        this.#defer(job.id, tries, 1);
       } finally {
         slots.release(job.id);
         this.#active.delete(job.id);
@@ -196,10 +194,10 @@ export class JobQueue {
     this.#active.set(job.id, work());
   }
 
-  #defer(jobId: string, tries: number): void {
+  #defer(jobId: string, { all, counted }: Tries, more: 0 | 1): void {
     const now = this.#parts.clock.monotonic();
     // who has waited and was never seen again has ended elsewhere
     for (const [other, { until }] of this.#deferred) if (until + 10 * LATEST < now) this.#deferred.delete(other);
-    this.#deferred.set(jobId, { tries: tries + 1, until: now + Math.min(LATER * 2 ** tries, LATEST) });
+    this.#deferred.set(jobId, { tries: { all: all + 1, counted: counted + more }, until: now + Math.min(LATER * 2 ** all, LATEST) });
   }
 }

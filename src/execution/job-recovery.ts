@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/engine.ts';
-import { GatewayError, isTemporary } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { ResultStore } from '../store/result-store.ts';
@@ -8,6 +8,7 @@ import type { UsageStore } from '../store/usage-store.ts';
 import type { JobQueue } from './job-queue.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { Lease } from './lease.ts';
+import { concernsAll } from './outage.ts';
 import type { Slots } from './slots.ts';
 import { type EngineState, RECOVERY, type StoreState } from './recovery-table.ts';
 
@@ -108,8 +109,8 @@ export class JobRecovery {
     let outage: unknown;
     const settleAll = async (): Promise<void> => {
       for (let jobId = jobs.shift(); jobId !== undefined && !this.#shutdown.signal.aborted; jobId = jobs.shift()) {
-        await this.#settle(jobId, runs.get(jobId) ?? 'none').catch((error: unknown) => {
-          if (isTemporary(error)) outage ??= error;
+        await this.#settle(jobId, runs.get(jobId) ?? 'none').catch(async (error: unknown) => {
+          if (await concernsAll(error, engine)) outage ??= error;
           else this.#failed(jobId, error);
         });
         if (outage !== undefined) return;

@@ -13,7 +13,7 @@ import { liveResults } from './job-results.ts';
 import { laterSecrets } from './job-secrets.ts';
 import type { JobStart } from './job-start.ts';
 import type { JobWatch } from './job-watch.ts';
-import { END_TRIES, fetching, fromStart, limitOf, ranFor, stopwatch, type Work } from './job-work.ts';
+import { END_TRIES, fetching, fromStart, limitOf, ranFor, stopwatch, type Tries, type Work } from './job-work.ts';
 import { type Lease, LeaseLost } from './lease.ts';
 
 export interface JobRunnerParts extends JobEndingParts {
@@ -35,8 +35,8 @@ const LONGEST = 5_000;
 /** Tries to start a job for which the registry, or the engine's way to it, fails. Some minutes, by the queue's pauses. */
 const START_TRIES = 6;
 
-/** `lost`: somebody else may have the job now, or the gateway stops. */
-type Next = 'done' | 'later' | 'lost' | 'again' | 'at-once';
+/** `waits`: as `later`, and not counted. `lost`: somebody else may have the job now, or the gateway stops. */
+type Next = 'done' | 'later' | 'waits' | 'lost' | 'again' | 'at-once';
 
 /** Takes one claimed job from where it stands to its end, and removes what it left on the engine. */
 export class JobRunner {
@@ -50,11 +50,11 @@ export class JobRunner {
   }
 
   /**
-   * Resolves when the job is over and nothing of it is left on the engine; `later` when it must wait before its next try; `lost`
+   * Resolves when the job is over and nothing of it is left on the engine; `later` or `waits` when it must wait before its next try, which is counted or not; `lost`
    * when somebody else may have it now, or soon after `shutdown`, which leaves containers running. `tries`: how often it had to
    * wait before.
    */
-  async run(job: Job, tries: number, shutdown: AbortSignal): Promise<'done' | 'later' | 'lost'> {
+  async run(job: Job, tries: Tries, shutdown: AbortSignal): Promise<'done' | 'later' | 'waits' | 'lost'> {
     const { clock, lease, store } = this.#parts;
     const guard = new Guard(job.id, this.#parts, shutdown);
     const work: Work = { guard, shutdown, tries, job, ran: undefined, stopped: false, missed: false, overDisk: false, outage: false, unwatched: false, end: undefined, measuring: undefined, failures: 0, pauses: 0 };
@@ -64,7 +64,7 @@ export class JobRunner {
         const next = await this.#step(work)
           .catch((error: unknown) => this.#after(error, work))
           .catch((error: unknown) => this.#countFailure(error, work));
-        if (next === 'done' || next === 'later' || next === 'lost') return next;
+        if (next === 'done' || next === 'later' || next === 'waits' || next === 'lost') return next;
         if (next === 'at-once') continue;
         await clock.sleep(Math.min(RETRY * 2 ** work.pauses, LONGEST), guard.reason === 'over' ? shutdown : guard.signal);
         work.pauses += 1;
@@ -118,7 +118,7 @@ export class JobRunner {
   async #begin(work: Work): Promise<boolean> {
     const { clock, lease, start, store } = this.#parts;
     const { guard, job } = work;
-    const started = await start.start(job, work.tries > 0 || work.failures > 0, guard);
+    const started = await start.start(job, work.tries.all > 0 || work.failures > 0, guard);
     if ('refused' in started) {
       await this.#ending.fail(job, started.refused, started.decision);
       return false;
@@ -239,11 +239,12 @@ export class JobRunner {
   async #notStarted(error: unknown, work: Work): Promise<Next> {
     const { job, tries } = work;
     const reason = errorOf(error);
-    if (isOutageHere(error) || (reason.type === 'transient' && tries + 1 < START_TRIES)) {
+    const outage = isOutageHere(error);
+    if (outage || (reason.type === 'transient' && tries.counted + 1 < START_TRIES)) {
       if (!isExpected(error)) this.#log(job.id, error);
       const message = `waiting: ${reason.message}`;
       await this.#parts.store.update(job.id, ['QUEUED'], { info: { ...job.info, message } }, this.#parts.lease.holder).catch(() => undefined);
-      return 'later';
+      return outage ? 'waits' : 'later';
     }
     await this.#ending.fail(job, reason);
     return 'done';

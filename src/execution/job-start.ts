@@ -77,7 +77,7 @@ export class JobStart {
    * what the guard aborts with.
    */
   async start(job: Job, again: boolean, guard: Guard): Promise<StartedJob | RefusedJob> {
-    const { engine, kinds, slots } = this.#parts;
+    const { engine, kinds, slots, store } = this.#parts;
     const { signal } = guard;
     if (job.task === null) throw new Error('a job without a task was queued');
     const earlier = again ? await engine.inspect(job.id, signal) : undefined;
@@ -93,7 +93,8 @@ export class JobStart {
     await guard.mayAct();
     this.#mustBeOpen();
     const secrets = secretsOf(job, task, this.#parts.secrets);
-    const create = (): Promise<void> => engine.create(job.id, task, signal, { secrets: secrets.size > 0, mayAct: () => guard.mayAct() });
+    const mayMakeAnew = async (): Promise<boolean> => !(await store.startAsked(job.id));
+    const create = (): Promise<void> => engine.create(job.id, task, signal, { secrets: secrets.size > 0, mayAct: () => guard.mayAct(), mayMakeAnew });
     await create();
     if ((await this.#askStart(job, guard)) === 'again') {
       if (!(await engine.mayStartAgain(job.id))) return { refused: { type: 'transient', message: UNKNOWN }, decision };

@@ -4,12 +4,19 @@ import type { Job } from '../job/job.ts';
 import type { Fetching } from './job-ending.ts';
 import type { Guard } from './job-guard.ts';
 
+/** How often a job had to wait before its next try. */
+export interface Tries {
+  readonly all: number;
+  /** Those for which not the site's own engine or store is to blame: they are counted. */
+  readonly counted: number;
+}
+
 /** How one job stands for its runner. */
 export interface Work {
   readonly guard: Guard;
   readonly shutdown: AbortSignal;
   /** How often it had to wait in the queue after a try to start it. */
-  readonly tries: number;
+  readonly tries: Tries;
   job: Job;
   /** Milliseconds that the container has run, by a clock that never steps; undefined while nobody has looked. */
   ran: (() => number) | undefined;

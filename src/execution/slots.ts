@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Job } from '../job/job.ts';
 import type { Resources } from '../task/task.ts';
 
@@ -18,6 +19,9 @@ export interface Starter extends Pick<Job, 'owner' | 'groups'> {
   readonly task: { readonly resources: Resources } | null;
 }
 
+/** Owners of whom it is remembered when they were last served. */
+const SERVED = 10_000;
+
 /** Whether a job may start beside those that run, whatever there is room for. */
 export type MayStart = (job: Starter, running: readonly Taken[]) => boolean;
 
@@ -26,6 +30,9 @@ export class Slots {
   /** Nothing, until the engine has told what it has. */
   #offer: Offer = { slots: 0, cores: 0, memory: 0 };
   readonly #taken = new Map<string, Taken>();
+  /** By owner ('' = anonymous), how many had been served when he last was. */
+  readonly #served = new LRUCache<string, number>({ max: SERVED });
+  #turns = 0;
   readonly #mayStart: MayStart;
 
   /** `mayStart`: quotas; absent = none. */
@@ -87,6 +94,7 @@ export class Slots {
   }
 
   take(job: Job): void {
+    this.#served.set(job.owner ?? '', ++this.#turns);
     this.#taken.set(job.id, { owner: job.owner, groups: job.groups, resources: job.task?.resources ?? { cores: 0, memory: 0 } });
   }
 
@@ -99,18 +107,17 @@ export class Slots {
   }
 
   /**
-   * The job whose turn it is: of the owners who wait, the one with the fewest jobs running; of his jobs, the one that waits
-   * longest. If it does not fit, nobody else is let past, or a large job would wait for ever behind small ones; one that never
+   * The job whose turn it is, of the first in line of each owner, who waits longest first: that of the owner with the fewest jobs
+   * running; of several such, of the one who was served longest ago; so nobody starves behind who always has one more. If it does not fit, nobody else is let past, or a large job would wait for ever behind small ones; one that never
    * will is let through, to be told so. Whom a quota holds back holds nobody up.
    */
   next(queued: readonly Job[]): Job | undefined {
     const running = new Map<string | null, number>();
     for (const { owner } of this.#taken.values()) running.set(owner, (running.get(owner) ?? 0) + 1);
-    let best: Job | undefined;
-    for (const job of queued) {
-      if (!this.#mayStart(job, [...this.#taken.values()])) continue;
-      if (best === undefined || (running.get(job.owner) ?? 0) < (running.get(best.owner) ?? 0)) best = job;
-    }
+    const had = ({ owner }: Job): number => running.get(owner) ?? 0;
+    const served = ({ owner }: Job): number => this.#served.get(owner ?? '') ?? 0;
+    // the order of the line, where there is nothing else between them
+    const [best] = queued.filter((job) => this.#mayStart(job, [...this.#taken.values()])).toSorted((a, b) => had(a) - had(b) || served(a) - served(b));
     return best !== undefined && (this.fits(best) || this.neverFits(best)) ? best : undefined;
   }
 }

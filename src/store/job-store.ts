@@ -36,7 +36,7 @@ export interface JobStore {
    * was created with that key, nothing is kept and that one is the answer; of several at once, one is kept.
    */
   create(job: Job, key?: CreationKey): Promise<EarlierCreation | undefined>;
-  /** The job of this list and owner, not deleted, that was created with this key. */
+  /** The job of this list and owner, not deleted, that was created with this key. Durable when it resolves. */
   createdWith(list: JobListName, owner: string | null, key: string): Promise<EarlierCreation | undefined>;
   /** The job, unless it does not exist or was deleted. */
   get(id: string): Promise<Job | undefined>;
@@ -67,14 +67,16 @@ export interface JobStore {
   holds(id: string, holder: string): Promise<boolean>;
   /**
    * Records that the engine is about to be asked to start the job's container; the last thing before it is. `again` when that was
-   * recorded before. Undefined when the job is not QUEUED any more, or not the holder's: then it must not be asked.
+   * recorded before. Durable when it resolves. Undefined when the job is not QUEUED any more, or not the holder's: then it must not be asked.
    */
   askStart(id: string, holder: string): Promise<'first' | 'again' | undefined>;
+  /** Whether a start of the job's container was ever recorded by `askStart`. */
+  startAsked(id: string): Promise<boolean>;
   /** Gives a lease back, so that the next claim need not wait for its end. */
   release(id: string, holder: string): Promise<void>;
   /** Jobs in EXECUTING that no other living holder has; at most `limit`. */
   unclaimed(holder: string, now: Instant, limit: number): Promise<readonly Job[]>;
-  /** Of each owner, the job that has been QUEUED longest, that no other living holder has, and that is none of `except`. */
+  /** Of each owner, the job that has been QUEUED longest, that no other living holder has, and that is none of `except`; who waits longest first. */
   firstInLine(holder: string, now: Instant, except: readonly string[]): Promise<readonly Job[]>;
   /** Jobs, ARCHIVED ones too, whose destruction instant is not later than `now`, oldest first, at most `limit`. */
   due(now: Instant, limit: number): Promise<readonly Job[]>;

@@ -90,7 +90,10 @@ export class SqliteJobStore implements JobStore {
   }
 
   async createdWith(list: JobListName, owner: string | null, key: string): Promise<EarlierCreation | undefined> {
-    return this.#createdWith(list, owner, key);
+    const earlier = this.#createdWith(list, owner, key);
+    // its own creation may still wait for the disk
+    if (earlier !== undefined) await this.#database.durable();
+    return earlier;
   }
 
   async get(id: string): Promise<Job | undefined> {
@@ -137,8 +140,15 @@ export class SqliteJobStore implements JobStore {
 
   async askStart(id: string, holder: string): Promise<'first' | 'again' | undefined> {
     const ours = "id = @id AND holder = @holder AND deleted = 0 AND phase = 'QUEUED'";
-    if (this.#run(`UPDATE jobs SET start_asked = 1 WHERE ${ours} AND start_asked = 0`, { id, holder }) > 0) return 'first';
+    if (this.#run(`UPDATE jobs SET start_asked = 1 WHERE ${ours} AND start_asked = 0`, { id, holder }) > 0) {
+      await this.#database.durable();
+      return 'first';
+    }
     return this.#all(`SELECT 1 FROM jobs WHERE ${ours}`, { id, holder }).length > 0 ? 'again' : undefined;
+  }
+
+  async startAsked(id: string): Promise<boolean> {
+    return this.#all('SELECT 1 FROM jobs WHERE id = @id AND start_asked = 1', { id }).length > 0;
   }
 
   async release(id: string, holder: string): Promise<void> {
@@ -154,11 +164,11 @@ export class SqliteJobStore implements JobStore {
     const owner = (after: string, values: object): { owner: string | null } | undefined =>
       this.#all<{ owner: string | null }>(`SELECT owner FROM jobs WHERE deleted = 0 AND phase = 'QUEUED' ${after} ORDER BY owner LIMIT 1`, values)[0];
     const first = `phase = 'QUEUED' AND owner IS @owner AND ${FREE} AND id NOT IN (SELECT value FROM json_each(@except)) ORDER BY queue_number LIMIT 1`;
-    const jobs: Job[] = [];
+    const rows: (JobRow & { readonly queue_number: number })[] = [];
     for (let at = owner('', {}); at !== undefined; at = owner(at.owner === null ? 'AND owner IS NOT NULL' : 'AND owner > @owner', at)) {
-      jobs.push(...this.#jobs(first, { holder, now, owner: at.owner, except: JSON.stringify(except) }));
+      rows.push(...this.#all<(typeof rows)[number]>(`SELECT * FROM jobs WHERE deleted = 0 AND ${first}`, { holder, now, owner: at.owner, except: JSON.stringify(except) }));
     }
-    return jobs;
+    return rows.toSorted((a, b) => a.queue_number - b.queue_number).map(fromRow);
   }
 
   async waiting(owner: string | null | undefined): Promise<readonly Pick<Job, 'owner' | 'groups'>[]> {

@@ -224,7 +224,9 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore>): v
         await store.heartbeat('a', 0, 1000);
         expect(await store.askStart(id, 'a')).to.equal(undefined);
         await store.claim(id, 'a', 0);
+        expect(await store.startAsked(id)).to.equal(false);
         expect([await store.askStart(id, 'a'), await store.askStart(id, 'a'), await store.askStart(id, 'b')]).to.deep.equal(['first', 'again', undefined]);
+        expect(await store.startAsked(id)).to.equal(true);
         await store.changePhase(id, { from: ['QUEUED'], to: 'EXECUTING' });
         expect(await store.askStart(id, 'a')).to.equal(undefined);
       });
@@ -255,10 +257,10 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore>): v
         expect(await line()).to.deep.equal([late.id, early.id, third.id]);
       });
 
-      it('tells who is first in the line of each owner', async () => {
+      it('tells who is first in the line of each owner, who waits longest first', async () => {
         const queued = async (owner: string | null): Promise<string> => (await put({ phase: 'QUEUED', owner })).id;
-        const [anonymous, alice, , bob] = [await queued(null), await queued('alice'), await queued('alice'), await queued('bob')];
-        expect(await inLine('h', 0)).to.have.members([anonymous, alice, bob]);
+        const [bob, alice, , anonymous] = [await queued('bob'), await queued('alice'), await queued('alice'), await queued(null)];
+        expect(await inLine('h', 0)).to.deep.equal([bob, alice, anonymous]);
       });
     });
 

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
 import type { Clock, Instant } from '../../src/clock.ts';
 import { EngineRefused } from '../../src/engine/engine.ts';
-import type { ActOptions, WaitOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
+import type { ActOptions, CreateOptions, WaitOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { Digest } from '../../src/image/digest.ts';
 import { type Image, pinnedName } from '../../src/image/image.ts';
@@ -51,7 +51,7 @@ export class MemoryEngine implements Engine {
   readonly #askers = new Map<string, () => Promise<void>>();
   readonly #failures: { call: EngineCall; error: Error; after: boolean }[] = [];
   readonly #refusedImages = new Map<Digest | '*', EngineRefused>();
-  readonly #unremovable = new Map<string, EngineRefused>();
+  readonly #unremovable = new Map<string, Error>();
   readonly #watchers = new Set<() => void>();
   readonly #held = new Map<EngineCall, Promise<void>>();
   #pullGate: Promise<void> = Promise.resolve();
@@ -63,6 +63,8 @@ export class MemoryEngine implements Engine {
   readonly calls: { readonly call: EngineCall; readonly jobId?: string }[] = [];
   /** The secrets with which `start` and `wait` were called. */
   readonly secretsGiven: { readonly call: 'start' | 'wait'; readonly jobId: string; readonly secrets: ReadonlyMap<string, string> | undefined }[] = [];
+  /** Of each `create`, whether what a killed engine had kept half-made might have been made anew. */
+  readonly makingAnew: boolean[] = [];
   /** The progress that a pull of an image not yet present reports. */
   pullProgress: readonly PullProgress[] = [{ current: 50, total: 100 }, { current: 100, total: 100 }];
   description: EngineDescription = DESCRIPTION;
@@ -154,7 +156,7 @@ export class MemoryEngine implements Engine {
   }
 
   /** The job's things cannot be removed; undefined = they can again. */
-  refuseRemoval(jobId: string, error: EngineRefused | undefined): void {
+  refuseRemoval(jobId: string, error: Error | undefined): void {
     if (error) this.#unremovable.set(jobId, error);
     else this.#unremovable.delete(jobId);
   }
@@ -255,7 +257,8 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  async create(jobId: string, work: PinnedWork, signal: AbortSignal): Promise<void> {
+  async create(jobId: string, work: PinnedWork, signal: AbortSignal, { mayMakeAnew }: Partial<CreateOptions> = {}): Promise<void> {
+    this.makingAnew.push((await mayMakeAnew?.()) ?? false);
     await this.#do('create', jobId, signal, () => {
       if (this.#containers.has(jobId)) return;
       // all services of a project are one container here

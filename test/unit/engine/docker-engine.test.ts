@@ -215,6 +215,48 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       expect(docker.made(`DELETE ${CONTAINER}`)).to.deep.equal([]);
     });
 
+    describe('what a killed engine has kept half-made, under the name that it was to have', () => {
+      const HALF = 'DELETE /containers/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';
+      const half = (state: Record<string, unknown> = {}): Answer => container(state, { Privileged: true });
+      const anew = { secrets: false, mayMakeAnew: async () => true };
+
+      beforeEach(() => {
+        creationGoesWell();
+        docker.on(CREATE, { status: 409, json: { message: 'Conflict' } }, { status: 201, json: { Id: 'x', Warnings: null } }).on(`GET ${CONTAINER}/json`, half(), container()).on(HALF, { status: 204, json: null });
+      });
+
+      it('is made anew at once', async () => {
+        await engine.create('j1', TASK, signal, anew);
+        expect(docker.made(CREATE)).to.have.length(2);
+        expect(docker.made(HALF).map(({ query }) => query.get('force')), 'one that runs stays').to.deep.equal([null]);
+      });
+
+      it('but once only', async () => {
+        docker.on(CREATE, { status: 409, json: { message: 'Conflict' } }).on(`GET ${CONTAINER}/json`, half()).on(`DELETE ${VOLUME}`, { status: 409, json: { message: 'volume is in use' } });
+        const error = await failure(engine.create('j1', TASK, signal, anew));
+        expect(error).to.include({ name: 'EngineRefused', temporary: true });
+        expect(docker.made(HALF)).to.have.length(1);
+      });
+
+      for (const [name, options, state] of [
+        ['of which a start was asked for: it may be all that tells whether the program ran', { ...anew, mayMakeAnew: async () => false }, {}],
+        ['by somebody who does not say whether', { secrets: false }, {}],
+        ['and runs', anew, { Status: 'running', StartedAt: '2026-01-01T00:00:00Z' }],
+      ] as const) {
+        it(`stays, ${name}`, async () => {
+          docker.on(`GET ${CONTAINER}/json`, half(state)).on(`DELETE ${VOLUME}`, { status: 409, json: { message: 'volume is in use' } });
+          expect(await failure(engine.create('j1', TASK, signal, options))).to.include({ name: 'EngineRefused', temporary: true });
+          expect(docker.made(HALF)).to.deep.equal([]);
+        });
+      }
+
+      it('stays for somebody who may act no more', async () => {
+        const error = await failure(engine.create('j1', TASK, signal, { ...anew, mayAct: () => Promise.reject(new Error('the lease is lost')) }));
+        expect(error.message).to.equal('the lease is lost');
+        expect(docker.made(HALF)).to.deep.equal([]);
+      });
+    });
+
     it('an image that was removed in between: refused for now, and looked for again', async () => {
       creationGoesWell();
       docker.on(CREATE, NONE, { status: 201, json: { Id: 'x', Warnings: null } });

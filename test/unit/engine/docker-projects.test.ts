@@ -404,10 +404,13 @@ describe('DockerProjects, with an engine that misbehaves', () => {
     /** What a killed engine may have kept of a container: its name, and little else. */
     const half = (State: object = { Status: 'created', ExitCode: 0 }): Answer => ({ json: { Id: 'half', Name: `/${HALF}`, Image: IMAGE.configDigest, State, Config: {}, HostConfig: {}, Mounts: [] } });
 
-    it('a container half-kept from an earlier try is a temporary failure, and is out of the next try\'s way', async () => {
+    const anew = { mayMakeAnew: async () => true };
+
+    it('a container half-kept from an earlier try is made anew at once, but once only: then it is a temporary failure', async () => {
       docker.on(MAKING, { status: 409, json: { message: 'in use' } }).on(`GET /containers/${HALF}/json`, half()).on('DELETE /containers/half', DONE);
       docker.on(`DELETE /containers/${HALF}.blank`, DONE);
-      expect(await failure(projects.create(JOB, projectOf({}), signal))).to.include({ name: 'EngineRefused', temporary: true });
+      expect(await failure(projects.create(JOB, projectOf({}), signal, anew))).to.include({ name: 'EngineRefused', temporary: true });
+      expect(docker.made(MAKING)).to.have.length(2);
       const removed = docker.made('DELETE /containers/half');
       expect(removed).to.have.length(1);
       expect(removed[0]?.query.get('force'), 'one that runs stays').to.equal(null);
@@ -417,7 +420,14 @@ describe('DockerProjects, with an engine that misbehaves', () => {
       const started = { Status: 'running', ExitCode: 0, StartedAt: '2026-01-01T00:00:00Z' };
       docker.on(MAKING, { status: 409, json: { message: 'in use' } }).on(`GET /containers/${HALF}/json`, half(started)).on('DELETE /containers/half', DONE);
       docker.on(`DELETE /containers/${HALF}.blank`, DONE);
-      expect(await failure(projects.create(JOB, projectOf({}), signal))).to.include({ name: 'EngineRefused', temporary: true });
+      expect(await failure(projects.create(JOB, projectOf({}), signal, anew))).to.include({ name: 'EngineRefused', temporary: true });
+      expect(docker.made('DELETE /containers/half')).to.deep.equal([]);
+    });
+
+    it('and where a start was asked for: it may be all that tells whether the program ran', async () => {
+      docker.on(MAKING, { status: 409, json: { message: 'in use' } }).on(`GET /containers/${HALF}/json`, half()).on('DELETE /containers/half', DONE);
+      docker.on(`DELETE /containers/${HALF}.blank`, DONE);
+      expect(await failure(projects.create(JOB, projectOf({}), signal, { mayMakeAnew: async () => false }))).to.include({ name: 'EngineRefused', temporary: true });
       expect(docker.made('DELETE /containers/half')).to.deep.equal([]);
     });
 

@@ -72,6 +72,24 @@ describe('a drain, and a site that is closed', () => {
     expect(job.error?.message).to.contain('drained');
   });
 
+  it('knows of what runs though no gateway has it at the moment: it is waited for, and ended after the time given', async () => {
+    const { id } = await executing();
+    await test.stop();
+    test.engine.disconnect();
+    await test.start();
+    test.execution.drain(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await test.execution.running()).to.equal(1);
+    test.engine.reconnect();
+    const ended = test.inPhase(id, 'ABORTED');
+    const ticking = setInterval(() => clock.advance(1000), 5);
+    expect((await ended.finally(() => clearInterval(ticking))).error?.message).to.contain('drained');
+    expect(await test.execution.running(), 'its container is in its grace').to.equal(1);
+    clock.advance(LONG);
+    await test.engine.whenCalled('remove', id);
+    while ((await test.execution.running()) > 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
   it('is forgotten by the next start, which takes up what waits', async () => {
     const running = await executing();
     const waiting = await test.run();

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EngineRefused } from '../../../src/engine/engine.ts';
 import { type ImageBudget, ImagePruning } from '../../../src/execution/image-pruning.ts';
 import { ImagePulls } from '../../../src/execution/image-pulls.ts';
 import { type Image, pinnedName } from '../../../src/image/image.ts';
@@ -140,6 +141,18 @@ describe('images that were pulled', () => {
     expect(await there()).to.deep.equal([]);
   });
 
+  it('go though one of them does not, which is told in the end', async () => {
+    await use(A);
+    clock.advance(1);
+    await use(B);
+    clock.advance(100 * HOUR);
+    engine.failNext('removeImage', { error: new EngineRefused('unrecognized image ID', { temporary: true }) });
+    expect(await sweep(DAY).then(() => undefined, (error: unknown) => error)).to.be.instanceOf(EngineRefused);
+    expect(await there()).to.deep.equal(['a']);
+    await sweep(DAY);
+    expect(await there()).to.deep.equal([]);
+  });
+
   it('are known before they are pulled, and forgotten when somebody else has removed them', async () => {
     engine.failNext('ensureImage');
     await use(A).catch(() => undefined);
@@ -215,6 +228,19 @@ describe('pulls', () => {
     await Promise.all(all);
     expect(made()).to.equal(3);
     expect(pulls.holds(pinnedName(A))).to.equal(false);
+  });
+
+  it('of one image from another place are another: what that registry says, or keeps back, is not for others', async () => {
+    const from = (path: string): Image => ({ ...A, reference: { ...A.reference, path } });
+    const elsewhere: Pick<MemoryEngine, 'hasImage' | 'ensureImage'> = {
+      hasImage: async () => false,
+      ensureImage: async ({ reference }) => {
+        if (reference.path === 'mean/copy') throw new EngineRefused('denied');
+      },
+    };
+    const both = new ImagePulls({ engine: elsewhere, images: new SqlitePulledImages(database), clock, atOnce: 2, timeout: 60 });
+    const outcomes = await Promise.allSettled(['mean/copy', 'tools/one'].map((path) => both.ensure(from(path), () => undefined, signal)));
+    expect(outcomes.map(({ status }) => status)).to.deep.equal(['rejected', 'fulfilled']);
   });
 
   it('are as many at once as may be; others are told that they wait, and come when one is over', async () => {

@@ -122,7 +122,7 @@ describe('the life of a job', () => {
       // its end was recorded before the removal began
       expect(phase).to.equal(step === 'remove' ? 'COMPLETED' : 'ABORTED');
       release?.();
-      while (test.engine.jobs().length > 0 || test.execution.active > 0) await nextTurn();
+      while (test.engine.jobs().length > 0 || (await test.execution.running()) > 0) await nextTurn();
       const job = await test.get(id);
       expect(job.phase).to.equal(phase);
       expect(job.results.map(({ id: name, size }) => [name, size])).to.deep.equal([['stdout', 3], ['stderr', 0], ['a', 1]]);

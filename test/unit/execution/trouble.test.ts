@@ -155,13 +155,18 @@ describe('jobs in trouble', () => {
     expect(await test.results.jobs()).to.deep.equal([]);
   });
 
-  it('one job that cannot be removed keeps no other from being recovered, started or destroyed', async () => {
-    const poison = jobWith({ phase: 'COMPLETED', destruction: clock.now() + 1000 });
+  for (const [how, error] of [
+    ['cannot be removed', new EngineRefused('device or resource busy')],
+    ['the engine does not get done with', new GatewayError('EngineUnavailable', 'the container engine did not answer within 120 s')],
+  ] as const) it(`one job that ${how} keeps no other from being recovered, started or destroyed`, async () => {
+    const poison = jobWith({ id: '00000000-0000-4000-8000-000000000000', phase: 'COMPLETED', destruction: clock.now() + 1000 });
     await test.store.create(poison);
     const signal = new AbortController().signal;
     await test.engine.ensureImage(imageOf(poison), () => undefined, signal);
     await test.engine.create(poison.id, PINNED_TASK, signal);
-    test.engine.refuseRemoval(poison.id, new EngineRefused('device or resource busy'));
+    test.engine.refuseRemoval(poison.id, error);
+    await test.stop();
+    await test.start();
     const [first, doomed] = [await test.run(), jobWith({ phase: 'COMPLETED', destruction: clock.now() + 1000 })];
     await test.store.create(doomed);
     await test.inPhase(first.id, 'EXECUTING');
@@ -188,6 +193,18 @@ describe('jobs in trouble', () => {
       test.policy.outage = undefined;
       await passesUntil(inPhase(waiting.id, 'EXECUTING'));
       expect((await test.get(waiting.id)).info).to.deep.equal({});
+    });
+
+    it('as long after an outage of the engine as ever: a registry beside it comes back some moments later', async () => {
+      for (let i = 0; i < 8; i += 1) test.engine.failNext('ensureImage');
+      const { id } = await test.execution.services.docker.create({ parameters: [{ name: 'IMAGE', value: 'registry.test/a:1' }], run: true }, ANONYMOUS);
+      await passesUntil(() => test.engine.calls.filter(({ call }) => call === 'ensureImage').length >= 8);
+      const before = test.policy.asked;
+      test.policy.outage = () => outage;
+      await passesUntil(() => test.policy.asked >= before + 3);
+      test.policy.outage = undefined;
+      await passesUntil(async () => (await test.get(id)).phase !== 'QUEUED');
+      expect((await test.get(id)).phase).to.equal('EXECUTING');
     });
 
     it('not for ever: after some minutes the job ends, transient, with the registry\'s name', async () => {
@@ -272,6 +289,11 @@ describe('jobs in trouble', () => {
       expect((await test.get(id)).error).to.include({ type: 'transient' }).and.have.property('message').that.contains('not known').and.not.contains('went down');
       expect(test.engine.starts(id)).to.equal(0);
       await passesUntil(() => test.engine.jobs().length === 0);
+    });
+
+    it('from then on what it has is not made anew, were it only half of what was asked for: the program may have run in it', async () => {
+      await passesUntil(inPhase(await dies(() => test.engine.restart()), 'ERROR'));
+      expect(test.engine.makingAnew).to.deep.equal([true, false]);
     });
   });
 
