@@ -152,7 +152,8 @@ describe('leases', () => {
       },
     }));
     await first.start();
-    const { id } = await first.run();
+    // long: this clock runs while the disk that a takeover waits for does not
+    const { id } = await first.run({ executionDuration: 86_400 });
     await first.inPhase(id, 'EXECUTING');
     await first.engine.whenCalled('wait', id);
     full = true;
