@@ -18,6 +18,7 @@ import { exitWithMemory, removeUnstarted } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
 import { JobNetworks } from './docker-job-network.ts';
 import { jobsOf } from './docker-jobs.ts';
+import { listRuns } from './docker-list.ts';
 import { JobRelays, type Reached } from './docker-relay.ts';
 import { demultiplexed } from './docker-logs.ts';
 import { type JobNames, labelsOf, namesOf, relayOf, secretsPlaceOf } from './docker-names.ts';
@@ -31,7 +32,7 @@ import type { EngineConfig } from './engine-config.ts';
 import { EngineRefused } from './engine.ts';
 import { relaxationRefusal } from './rule-needs.ts';
 import type { ContainerEngine } from './container-engine.ts';
-import type { ActOptions, CreateOptions, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
+import type { ActOptions, CreateOptions, EngineDescription, EngineRun, ListedRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from './engine.ts';
 
 export interface DockerEngineOptions {
   readonly config: EngineConfig;
@@ -52,8 +53,6 @@ const CONFLICT = 409;
 
 /** A wait is asked again after this many milliseconds, so that a connection that died silently is noticed. */
 const WAIT_SLICE = 300_000;
-/** Containers inspected at once when all are listed. */
-const AT_ONCE = 8;
 
 /** Runs jobs on a Docker Engine (API 1.40 or later), every one in the sandbox of docs/sandbox.md. */
 export class DockerEngine implements ContainerEngine {
@@ -247,17 +246,9 @@ export class DockerEngine implements ContainerEngine {
     return { jobId, container: names.container, relay: relayOf(names), labels: labelsOf(this.#gateway, jobId, 'relay') };
   }
 
-  async list(signal?: AbortSignal): Promise<readonly EngineRun[]> {
+  async list(signal?: AbortSignal): Promise<readonly ListedRun[]> {
     const jobs = await translated('list the containers', () => jobsOf(this.#calls, this.#gateway, signal));
-    const runs: EngineRun[] = [];
-    const queue = [...jobs];
-    const inspectAll = async (): Promise<void> => {
-      for (let jobId = queue.shift(); jobId !== undefined; jobId = queue.shift()) {
-        runs.push((await this.inspect(jobId, signal)) ?? { jobId, state: 'created' });
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, inspectAll));
-    return runs;
+    return listRuns(jobs, (jobId) => this.inspect(jobId, signal), () => this.time(signal));
   }
 
   async close(): Promise<void> {

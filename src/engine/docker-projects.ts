@@ -1,18 +1,20 @@
 import type { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import { type Duplex } from 'node:stream';
-import type { Clock } from '../clock.ts';
+import type { Clock, Instant } from '../clock.ts';
 import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedProject } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
 import { BlankVolume, hasBlankOutput } from './docker-blank-volume.ts';
 import { DockerCalls } from './docker-call.ts';
 import { dockerConnection } from './docker-connection.ts';
+import { engineTime } from './docker-description.ts';
 import type { DockerEngineOptions } from './docker-engine.ts';
 import { diskUse } from './docker-disk-use.ts';
 import { EngineLate, mustStart, withRoom } from './docker-errors.ts';
 import { exitWithMemory, remembersCreation } from './docker-events.ts';
 import { DockerImages } from './docker-images.ts';
+import { listRuns } from './docker-list.ts';
 import { isJobId } from './docker-names.ts';
 import { outputFiles } from './docker-output.ts';
 import { progressOf } from './docker-progress.ts';
@@ -27,7 +29,7 @@ import { ServiceLogs } from './docker-service-logs.ts';
 import { type Secrets, ServiceStart } from './docker-service-start.ts';
 import { usageOf } from './docker-usage.ts';
 import type { EngineConfig } from './engine-config.ts';
-import { type ActOptions, EngineRefused, type EngineRun, type LogOptions, type MakeOptions, type OutputFile, type OutputSkipped, type WaitOptions } from './engine.ts';
+import { type ActOptions, EngineRefused, type EngineRun, type ListedRun, type LogOptions, type MakeOptions, type OutputFile, type OutputSkipped, type WaitOptions } from './engine.ts';
 import type { ProjectEngine } from './project-engine.ts';
 
 const NOT_MODIFIED = 304;
@@ -218,13 +220,10 @@ export class DockerProjects implements ProjectEngine {
     });
   }
 
-  async list(signal?: AbortSignal): Promise<readonly EngineRun[]> {
+  async list(signal?: AbortSignal): Promise<readonly ListedRun[]> {
     const jobs = await translatedCalls('list the projects', () => this.#runs.jobs(projectGateway(this.#gateway), signal));
-    const found: EngineRun[] = [];
-    for (const jobId of jobs.filter((id) => isJobId(id) && isProjectJob(id))) {
-      found.push((await this.inspect(jobId, signal)) ?? { jobId, state: 'created' });
-    }
-    return found;
+    const time = async (): Promise<Instant> => engineTime((await this.#calls.ask('GET', '/info', { signal })).body);
+    return listRuns(jobs.filter((id) => isJobId(id) && isProjectJob(id)), (jobId) => this.inspect(jobId, signal), time);
   }
 
   async diskUse(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {

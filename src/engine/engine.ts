@@ -33,6 +33,9 @@ export interface EngineRun {
   readonly exit?: Exit;
 }
 
+/** A container among all. */
+export type ListedRun = EngineRun | { readonly jobId: string; readonly state: 'unknown' };
+
 /** How a container ended. */
 export interface Exit {
   readonly code: number;
@@ -179,9 +182,9 @@ export interface Engine {
   diskUse(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /**
    * Every container of this gateway, by label: the basis of recovery. A left-over volume without its container is told as
-   * `created`: nothing of that job ever ran, or nobody can know.
+   * `created`: nothing of that job ever ran, or nobody can know. One with which the engine is stuck, while it answers for others, is `unknown`.
    */
-  list(signal?: AbortSignal): Promise<readonly EngineRun[]>;
+  list(signal?: AbortSignal): Promise<readonly ListedRun[]>;
   close(): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ import type { Endpoint } from '../task/endpoints.ts';
 import { isProjectJob, type PinnedWork } from '../task/project.ts';
 import type { ContainerUse } from '../task/usage.ts';
 import type { ContainerEngine } from './container-engine.ts';
-import type { ActOptions, CreateOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress, WaitOptions } from './engine.ts';
+import type { ActOptions, CreateOptions, Engine, EngineDescription, EngineRun, ListedRun, LogOptions, OutputFile, OutputSkipped, PullProgress, WaitOptions } from './engine.ts';
 import type { ProjectEngine } from './project-engine.ts';
 
 /** An engine for all jobs, out of one for single containers and one for projects. Whose a job is, its id says. */
@@ -103,7 +103,7 @@ export class WorkEngine implements Engine {
     return new Map([...containers, ...(await this.#projects.diskUse(signal))]);
   }
 
-  async list(signal?: AbortSignal): Promise<readonly EngineRun[]> {
+  async list(signal?: AbortSignal): Promise<readonly ListedRun[]> {
     return (await Promise.all([this.#containers.list(signal), this.#projects.list(signal)])).flat();
   }
 

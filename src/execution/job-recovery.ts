@@ -109,7 +109,10 @@ export class JobRecovery {
     let outage: unknown;
     const settleAll = async (): Promise<void> => {
       for (let jobId = jobs.shift(); jobId !== undefined && !this.#shutdown.signal.aborted; jobId = jobs.shift()) {
-        await this.#settle(jobId, runs.get(jobId) ?? 'none').catch(async (error: unknown) => {
+        const state = runs.get(jobId) ?? 'none';
+        // nothing is guessed of a container with which the engine is stuck
+        if (state === 'unknown') continue;
+        await this.#settle(jobId, state).catch(async (error: unknown) => {
           if (await concernsAll(error, engine)) outage ??= error;
           else this.#failed(jobId, error);
         });

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
 import type { Clock, Instant } from '../../src/clock.ts';
 import { EngineRefused } from '../../src/engine/engine.ts';
-import type { ActOptions, CreateOptions, WaitOptions, Engine, EngineDescription, EngineRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
+import type { ActOptions, CreateOptions, WaitOptions, Engine, EngineDescription, EngineRun, ListedRun, LogOptions, OutputFile, OutputSkipped, PullProgress } from '../../src/engine/engine.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { Digest } from '../../src/image/digest.ts';
 import { type Image, pinnedName } from '../../src/image/image.ts';
@@ -396,7 +396,7 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  async list(): Promise<readonly EngineRun[]> {
+  async list(): Promise<readonly ListedRun[]> {
     return this.#do('list', undefined, undefined, () => [...this.#containers.values()].map((container) => container.run()));
   }
 

@@ -540,6 +540,40 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       expect(docker.made('GET /volumes')[0]?.query.get('filters')).to.equal('{"name":["pratique-site."]}');
     });
 
+    describe('with an engine that is stuck', () => {
+      const OTHER = '/containers/pratique-site.j2';
+      const standing = async (info: Answer | 'hang'): Promise<unknown> => {
+        const clock = new HandClock();
+        await engine.close();
+        engine = engineOf({ answerWithin: 7 }, { clock });
+        docker
+          .on('GET /containers/json', { json: ['j1', 'j2'].map((job) => ({ Id: job, Labels: { 'pratique.job': job } })) })
+          .on('GET /volumes', { json: { Volumes: null } })
+          .on('GET /networks', { json: [] })
+          .on('GET /info', info)
+          .on(`GET ${CONTAINER}/json`, 'hang')
+          .on(`GET ${OTHER}/json`, EXITED);
+        const inspected = new Set<string>();
+        const inspect = engine.inspect.bind(engine);
+        engine.inspect = (jobId, ...more) => inspect(jobId, ...more).finally(() => inspected.add(jobId));
+        const listing = engine.list().catch((error: unknown) => error);
+        await until(() => docker.made(`GET ${CONTAINER}/json`).length === 1 && inspected.has('j2'));
+        clock.pass(8_000);
+        if (info === 'hang') await until(() => docker.made('GET /info').length === 1);
+        clock.pass(8_000);
+        return listing;
+      };
+
+      it('with one container alone: that job is unknown, and the others are told', async () => {
+        const runs = (await standing({ json: { SystemTime: '2026-01-01T00:00:00Z' } })) as readonly { readonly jobId: string; readonly state: string }[];
+        expect(Object.fromEntries(runs.map(({ jobId, state }) => [jobId, state]))).to.deep.equal({ j1: 'unknown', j2: 'exited' });
+      });
+
+      it('with everything: an outage, of which nothing is told', async () => {
+        expect(await standing('hang')).to.have.property('code', 'EngineUnavailable');
+      });
+    });
+
     it('no volumes at all is null in old engines', async () => {
       docker.on('GET /containers/json', { json: [] }).on('GET /volumes', { json: { Volumes: null } }).on('GET /networks', { json: [] });
       expect(await engine.list()).to.deep.equal([]);

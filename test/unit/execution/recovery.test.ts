@@ -124,6 +124,23 @@ describe('recovery: store x engine', () => {
     }
   }
 
+  it('decides nothing of a container with which the engine is stuck, and goes on with the others', async () => {
+    const [stuck, good] = [await leave('EXECUTING', 'running'), await leave('EXECUTING', 'running')];
+    const list = test.engine.list.bind(test.engine);
+    test.engine.list = async () => (await list()).map((run) => (run.jobId === stuck ? { jobId: stuck, state: 'unknown' } : run));
+    await test.start();
+    await test.engine.whenCalled('wait', good);
+    await clock.whenSleepingUntil(clock.now() + 10_000);
+    expect(test.execution.standstill).to.equal(undefined);
+    expect((await test.get(stuck)).phase).to.equal('EXECUTING');
+    expect(test.engine.calls.filter(({ call, jobId }) => jobId === stuck && ['wait', 'stop', 'remove'].includes(call))).to.deep.equal([]);
+    test.engine.list = list;
+    clock.advance(10_000);
+    await test.engine.whenCalled('wait', stuck);
+    for (const id of [stuck, good]) test.engine.finish(id, { code: 0 });
+    for (const id of [stuck, good]) await test.inPhase(id, 'COMPLETED');
+  });
+
   it('decides nothing while the engine does not answer', async () => {
     const id = await leave('EXECUTING', 'running');
     test.engine.disconnect();
