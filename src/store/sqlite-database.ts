@@ -43,16 +43,7 @@ export class SqliteDatabase {
     this.#sync = syncFile;
     this.failed = new Promise((resolve) => (this.#fail = resolve));
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    this.connection = new Sqlite(file, { timeout: 5000 });
-    checked(file, () => this.connection.pragma('journal_mode = WAL'));
-    this.connection.pragma('synchronous = NORMAL');
-    this.connection.pragma('foreign_keys = ON');
-    this.connection.pragma(`journal_size_limit = ${String(WAL_KEPT)}`);
-    const verdict = checked(file, () => this.connection.pragma('quick_check(1)', { simple: true }));
-    if (verdict !== 'ok') throw new Error(`the store ${file} is damaged: ${String(verdict)}; ${RESTORE_HINT}`);
-    migrate(this.connection);
-    // a write makes sure that the WAL exists before it is opened beside SQLite's own handle (which takes no locks on that file)
-    this.connection.exec("INSERT OR REPLACE INTO facts VALUES ('opened', datetime('now'))");
+    this.connection = named(file, () => opened(file));
     this.#wal = openSync(`${file}-wal`, 'r+');
     syncDirectory(dirname(file));
   }
@@ -144,13 +135,29 @@ export class SqliteDatabase {
   }
 }
 
-/** Does the first reads of a file. Throws an Error that names it where it is no store, or damaged. */
-function checked(file: string, read: () => unknown): unknown {
+function opened(file: string): Database {
+  const connection = new Sqlite(file, { timeout: 5000 });
+  connection.pragma('journal_mode = WAL');
+  connection.pragma('synchronous = NORMAL');
+  connection.pragma('foreign_keys = ON');
+  connection.pragma(`journal_size_limit = ${String(WAL_KEPT)}`);
+  const verdict = connection.pragma('quick_check(1)', { simple: true });
+  if (verdict !== 'ok') throw new Error(`the store ${file} is damaged: ${String(verdict)}; ${RESTORE_HINT}`);
+  migrate(connection);
+  // a write makes sure that the WAL exists before it is opened beside SQLite's own handle (which takes no locks on that file)
+  connection.exec("INSERT OR REPLACE INTO facts VALUES ('opened', datetime('now'))");
+  return connection;
+}
+
+/** Throws an Error that names the file where it is no store, or damaged, or the disk has no room for what opening it writes. */
+function named<T>(file: string, open: () => T): T {
   try {
-    return read();
+    return open();
   } catch (error) {
-    if (error instanceof Sqlite.SqliteError && /^SQLITE_(?:NOTADB|CORRUPT)/.test(error.code)) throw new Error(`the store ${file} is damaged: ${error.message}; ${RESTORE_HINT}`, { cause: error });
-    throw error;
+    if (!(error instanceof Sqlite.SqliteError)) throw error;
+    if (/^SQLITE_(?:NOTADB|CORRUPT)/.test(error.code)) throw new Error(`the store ${file} is damaged: ${error.message}; ${RESTORE_HINT}`, { cause: error });
+    const full = /^SQLITE_(?:FULL|IOERR)/.test(error.code) ? '; its disk fails, or is full' : '';
+    throw new Error(`the store ${file} cannot be opened: ${error.message}${full}`, { cause: error });
   }
 }
 

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fill } from '../faults/full-disk.ts';
 import { Site } from '../support/site.ts';
 
 const FREE = 8 * 2 ** 20;
@@ -79,6 +80,18 @@ describe('a site in operation', () => {
     expect(await site.result(done, 'data.txt')).to.equal('data\n');
     const lost = await site.job(running);
     expect([lost.phase, lost.errorSummary?.type]).to.deep.equal(['ERROR', 'transient']);
+    expect((await site.ended(await site.submit({ IMAGE: quick, PHASE: 'RUN' }))).phase).to.equal('COMPLETED');
+  });
+
+  it('does not start on a disk without room for what the start writes, and says so; it starts when there is some', async () => {
+    await site.end('SIGTERM');
+    writeFileSync(config(), readFileSync(config(), 'utf8').replace(/^data: .*$/m, `data: ${data}`));
+    const free = fill(join(data, 'filler'));
+    const { code, out } = pratique('serve', '--config', config());
+    free();
+    expect(code).to.equal(2);
+    expect(out).to.contain(`the store ${join(data, 'jobs.db')} cannot be opened`).and.to.contain('its disk fails, or is full');
+    await site.start();
     expect((await site.ended(await site.submit({ IMAGE: quick, PHASE: 'RUN' }))).phase).to.equal('COMPLETED');
   });
 
