@@ -37,6 +37,8 @@ export interface Fetching {
 /** Bytes of stderr that are shown as the error's detail. */
 const DETAIL = 4_096;
 
+const LOST = 'what the job had written is lost: the engine no longer has its container';
+
 /** An engine that is killed loses what a program writes meanwhile when the program ends before it is back, and shows the shorter log as a whole one. */
 const UNWATCHED = 'the container engine was away while the job ran: of what it wrote to stdout and stderr, the last may be missing';
 
@@ -83,17 +85,25 @@ export class JobEnding {
     await this.#end(job, 'ABORTED', { error: { type: 'transient', message } });
   }
 
-  /** Stops the container of a job that is over already, keeps what it has written where somebody may still read it, removes it. */
+  /** Stops the container of a job that is over already, keeps what it has written where somebody may still read it, removes it. What is gone with the container is promised no longer. */
   async finish(jobId: string, fetching: Fetching): Promise<void> {
     const { engine, limits, store, usage } = this.#parts;
     await usage.measure(jobId, fetching.signal);
     await engine.stop(jobId, limits.grace);
     const [run, job] = await Promise.all([engine.inspect(jobId), store.get(jobId)]);
-    if (run?.state === 'exited' && job?.phase === 'ABORTED') {
-      const collected = await this.#collect(job, fetching);
-      await store.update(jobId, ['ABORTED'], { results: collected.results, info: { ...job.info, ...(await this.#facts(jobId, collected)) } });
+    if (job?.phase === 'ABORTED') {
+      if (run?.state === 'exited') await this.#keep(job, await this.#collect(job, fetching));
+      else if (isPromised(job)) {
+        await this.#parts.results.deleteAll(jobId);
+        await this.#keep(job, { results: [], warnings: [LOST] });
+      }
     }
     await engine.remove(jobId);
+  }
+
+  /** What has come of a job that was ended before its results were. */
+  async #keep(job: Job, collected: Collected): Promise<void> {
+    await this.#parts.store.update(job.id, ['ABORTED'], { results: collected.results, info: { ...job.info, ...(await this.#facts(job.id, collected)) } });
   }
 
   /** False when the job is over already. */
@@ -141,6 +151,11 @@ export class JobEnding {
       ...(collected === undefined || collected.warnings.length === 0 ? {} : { warnings: collected.warnings }),
     };
   }
+}
+
+/** Whether the job still tells of results as of one that writes them. */
+function isPromised({ results }: Job): boolean {
+  return results.some(({ size }) => size === undefined);
 }
 
 function withWarning(collected: Collected, { unwatched }: Circumstances): Collected {

@@ -127,6 +127,19 @@ export class JobRecovery {
     const { clock, keepUsage, usage } = this.#parts;
     await usage.forget(clock.now() - keepUsage * 1000);
     await this.sweepResults();
+    await this.#sweepPromises();
+  }
+
+  /** Ends what jobs promise whose containers were gone before what they wrote was kept: the engine has nothing of them, and so recovery does not see them. */
+  async #sweepPromises(): Promise<void> {
+    const { clock, lease, store } = this.#parts;
+    for (const { id } of await store.unkept(MOST)) {
+      const standing = await store.standing(id, clock.now());
+      if (this.#finishing.has(id) || (standing?.holder ?? lease.holder) !== lease.holder) continue;
+      await this.#finish(id);
+      // one after the other: there is nothing left that could take its time
+      await this.#finishing.get(id);
+    }
   }
 
   /** Removes results of jobs that are gone or archived: the process died between the record and the files. */

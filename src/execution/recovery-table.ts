@@ -37,7 +37,8 @@ export const RECOVERY: Readonly<Record<StoreState, Row>> = {
   UNKNOWN: NOT_OURS,
   COMPLETED: OVER,
   ERROR: OVER,
-  ABORTED: { none: 'leave', created: 'remove', running: 'finish', exited: 'finish' },
+  // `created` may be what an engine that was killed says of a project of which something ran
+  ABORTED: { none: 'leave', created: 'finish', running: 'finish', exited: 'finish' },
   ARCHIVED: OVER,
   DELETED: OVER,
   nothing: OVER,

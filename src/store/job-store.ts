@@ -76,6 +76,8 @@ export interface JobStore {
   release(id: string, holder: string): Promise<void>;
   /** Jobs in EXECUTING that no other living holder has; at most `limit`. */
   unclaimed(holder: string, now: Instant, limit: number): Promise<readonly Job[]>;
+  /** ABORTED jobs of which nobody has yet kept what they wrote, or found that it is gone; at most `limit`. Looks at every ABORTED job. */
+  unkept(limit: number): Promise<readonly Job[]>;
   /** Of each owner, the job that has been QUEUED longest, that no other living holder has, and that is none of `except`; who waits longest first. */
   firstInLine(holder: string, now: Instant, except: readonly string[]): Promise<readonly Job[]>;
   /** Jobs, ARCHIVED ones too, whose destruction instant is not later than `now`, oldest first, at most `limit`. */

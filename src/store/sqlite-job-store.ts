@@ -159,6 +159,11 @@ export class SqliteJobStore implements JobStore {
     return this.#jobs(`phase = 'EXECUTING' AND phase IN ('QUEUED', 'EXECUTING') AND ${FREE} ORDER BY queue_number LIMIT @limit`, { holder, now, limit });
   }
 
+  async unkept(limit: number): Promise<readonly Job[]> {
+    const promised = "EXISTS (SELECT 1 FROM json_each(body, '$.results') WHERE json_extract(value, '$.size') IS NULL)";
+    return this.#jobs(`phase = 'ABORTED' AND ${promised} LIMIT @limit`, { limit });
+  }
+
   async firstInLine(holder: string, now: Instant, except: readonly string[]): Promise<readonly Job[]> {
     // a step of an index for each owner, however many jobs he has in it
     const owner = (after: string, values: object): { owner: string | null } | undefined =>

@@ -57,7 +57,10 @@ export const NO_ROOM = 9;
 /** Seconds of a program that only something else ends. */
 const FOR_EVER = 600;
 
-/** What a job's program does: it says that it began, writes what it is told to, takes its time, says that it ends, and ends as told. */
+/**
+ * What a job's program does: it says that it began, writes what it is told to, takes its time, says that it ends, and ends as told. What it
+ * has written is counted: `head` and `cut` of busybox end well on a full disk with nothing written.
+ */
 export const PROGRAM = `#!/bin/sh
 echo "begin $MARK"
 if [ "$FAILURES" -gt 0 ]; then
@@ -71,8 +74,10 @@ fi
 line=$MARK
 [ -z "$READS" ] || line="$(cat /shared/word) $MARK"
 [ "$ROWS" = 0 ] || yes "$line" | head -n "$ROWS" > /output/data.txt || exit ${String(NO_ROOM)}
+[ "$ROWS" = 0 ] || [ "$(wc -l < /output/data.txt)" = "$ROWS" ] || exit ${String(NO_ROOM)}
 [ ! -e /words ] || cat /words > /output/words.txt || exit ${String(NO_ROOM)}
 [ ! -e /run/secrets/token ] || sha256sum < /run/secrets/token | cut -c 1-64 > /output/token.txt || exit ${String(NO_ROOM)}
+[ ! -e /run/secrets/token ] || [ -s /output/token.txt ] || exit ${String(NO_ROOM)}
 sleep "$PAUSE"
 [ -z "$WRITES" ] || echo "$MARK" > /shared/word || exit ${String(NO_ROOM)}
 echo "end $MARK"

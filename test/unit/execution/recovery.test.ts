@@ -1,7 +1,9 @@
+import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { EngineRefused } from '../../../src/engine/engine.ts';
 import { type EngineState, RECOVERY, type RecoveryAction, type StoreState } from '../../../src/execution/recovery-table.ts';
 import type { Offer } from '../../../src/execution/slots.ts';
+import type { Job } from '../../../src/job/job.ts';
 import type { Phase } from '../../../src/job/phase.ts';
 import { SqliteDatabase } from '../../../src/store/sqlite-database.ts';
 import { SqliteJobStore } from '../../../src/store/sqlite-job-store.ts';
@@ -31,7 +33,7 @@ const EXPECTED: Readonly<Record<StoreState, readonly [none: RecoveryAction, crea
   UNKNOWN: ['leave', 'leave', 'leave', 'leave'],
   COMPLETED: ['leave', 'remove', 'remove', 'remove'],
   ERROR: ['leave', 'remove', 'remove', 'remove'],
-  ABORTED: ['leave', 'remove', 'finish', 'finish'],
+  ABORTED: ['leave', 'finish', 'finish', 'finish'],
   ARCHIVED: ['leave', 'remove', 'remove', 'remove'],
   DELETED: ['leave', 'remove', 'remove', 'remove'],
   nothing: ['leave', 'remove', 'remove', 'remove'],
@@ -64,10 +66,10 @@ describe('recovery: store x engine', () => {
   const signal = new AbortController().signal;
 
   /** Leaves the engine and the store as a process that was killed would. */
-  async function leave(store: StoreState, engine: EngineState): Promise<string> {
+  async function leave(store: StoreState, engine: EngineState, more: Partial<Job> = {}): Promise<string> {
     const deleted = store === 'DELETED';
     const phase = deleted || store === 'nothing' ? 'EXECUTING' : store;
-    const job = jobWith({ phase, startTime: phase === 'EXECUTING' ? clock.now() : null, creationTime: clock.now(), destruction: clock.now() + 1e9 });
+    const job = jobWith({ phase, startTime: phase === 'EXECUTING' ? clock.now() : null, creationTime: clock.now(), destruction: clock.now() + 1e9, ...more });
     await test.start();
     await test.stop();
     const left = new SqliteJobStore(new SqliteDatabase(`${test.folder}/jobs.db`));
@@ -111,7 +113,7 @@ describe('recovery: store x engine', () => {
         }
         if (end.phase !== undefined) await test.inPhase(id, end.phase);
         if (action === 'adopt') await test.engine.whenCalled('remove', id);
-        if (action === 'finish') await test.until(id, ({ results }) => results.some((result) => result.id === 'stdout'));
+        if (action === 'finish' && engine !== 'created') await test.until(id, ({ results }) => results.some((result) => result.id === 'stdout'));
         if (action === 'finish') await test.engine.whenCalled('remove', id);
         expect(test.engine.jobs().includes(id), 'a container is there').to.equal(action === 'leave' ? engine !== 'none' : end.container);
         const restarted = test.engine.starts(id) - startsBefore;
@@ -140,6 +142,25 @@ describe('recovery: store x engine', () => {
     for (const id of [stuck, good]) test.engine.finish(id, { code: 0 });
     for (const id of [stuck, good]) await test.inPhase(id, 'COMPLETED');
   });
+
+  it('an aborted project of which an engine that was killed cannot say what ran is stopped for good, and then told: what it wrote is kept', async () => {
+    const id = await leave('ABORTED', 'exited', { results: [{ id: 'stdout', mediaType: 'text/plain' }] });
+    test.engine.list = async () => [{ jobId: id, state: 'created' }];
+    await test.start();
+    const { results } = await test.until(id, (job) => job.results.every(({ size }) => size !== undefined));
+    expect(results.map(({ id: name, size }) => [name, size])).to.deep.include(['stdout', 4]);
+  });
+
+  for (const engine of ['none', 'created'] as const) {
+    it(`an aborted job promises no results any more whose container is gone, before they were kept, or never ran (${engine})`, async () => {
+      const id = await leave('ABORTED', engine, { results: [{ id: 'stdout', mediaType: 'text/plain' }] });
+      await test.results.write(id, 'stdout', Readable.from([Buffer.from('half')]), 10);
+      await test.start();
+      const job = await test.until(id, ({ results }) => results.length === 0);
+      expect(job.info.warnings).to.deep.equal(['what the job had written is lost: the engine no longer has its container']);
+      expect(await test.results.jobs()).to.deep.equal([]);
+    });
+  }
 
   it('decides nothing while the engine does not answer', async () => {
     const id = await leave('EXECUTING', 'running');
