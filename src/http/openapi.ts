@@ -77,9 +77,14 @@ export function openApiDocument(baseUrl: string, version: string, faces: readonl
   };
 }
 
-/** `GET /openapi.json`. */
+/** `GET /openapi.json`, and `GET /` for who comes with nothing but the address: what can be asked here. */
 export function openApiRoutes(document: JsonSchema): Router {
   const router = new Router({ sensitive: true });
+  const index = indexOf(document);
+  router.get('/', function getIndex(ctx) {
+    ctx.body = index;
+    ctx.type = 'text/plain';
+  });
   const body = JSON.stringify(document);
   router.get('/openapi.json', function getOpenApi(ctx) {
     ctx.body = body;
@@ -87,6 +92,20 @@ export function openApiRoutes(document: JsonSchema): Router {
   });
   return router;
 }
+
+/** A line for each path without a variable in it: its whole URL, and what comes of a GET. */
+function indexOf(document: JsonSchema): string {
+  const { info, paths, servers } = indexed.parse(document);
+  const base = servers[0]?.url ?? '';
+  const lines = Object.entries(paths).flatMap(([path, { get }]) => (get === undefined || path === '/' || path.includes('{') ? [] : [`${base}${path}\n    ${get.summary}`]));
+  return `${info.title} ${info.version}\n${info.description}\n\n${lines.join('\n')}\n`;
+}
+
+const indexed = z.object({
+  info: z.object({ title: z.string(), version: z.string(), description: z.string() }),
+  servers: z.array(z.object({ url: z.string() })),
+  paths: z.record(z.string(), z.object({ get: z.object({ summary: z.string() }).optional() })),
+});
 
 function operationObject({ name, summary, path, parameters = [], body, answers }: ApiOperation): JsonSchema {
   const variables = [...path.matchAll(/\{(\w+)\}/g)].map(([, variable]) => ({ name: variable, in: 'path', required: true, schema: { type: 'string' } }));

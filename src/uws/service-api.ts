@@ -10,6 +10,7 @@ export function serviceApi(options: { readonly tokens: boolean }): ApiDescriptio
 }
 
 const OPERATIONS: readonly ApiOperation[] = [
+  get('/', 'getIndex', 'What can be asked here, in a few lines', { 'text/plain': { type: 'string' } }),
   get('/capabilities', 'getCapabilities', 'VOSI capabilities', XML),
   get('/availability', 'getAvailability', 'VOSI availability', XML),
   get('/uws/capabilities', 'getListCapabilities', 'VOSI capabilities, beside the job lists', XML),

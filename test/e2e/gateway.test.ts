@@ -24,6 +24,14 @@ describe('the gateway, end to end on a real engine and a real registry', () => {
     return (await response.json()) as Answer;
   }
 
+  it('tells who comes with its address alone what can be asked, and each address there answers', async () => {
+    const index = await (await fetch(`${site.url}/`)).text();
+    const addresses = index.split('\n').filter((line) => line.startsWith(site.url));
+    expect(addresses).to.include.members([`${site.url}/accepts`, `${site.url}/uws/docker`, `${site.url}/uws/compose`, `${site.url}/openapi.json`, `${site.url}/availability`]);
+    // a question without a task is a wrong one
+    for (const address of addresses) expect((await fetch(address)).status, address).to.equal(/\/accepts?$/.test(address) ? 400 : 200);
+  });
+
   it('says yes to an image on the approved base, and no with the reason to a look-alike and to a name that is not listed', async () => {
     const yes = await accepts(await site.push('derived', 'true'));
     expect(yes.reponseword).to.equal('YES');
