@@ -101,6 +101,8 @@ describe('recovery: store x engine', () => {
         await clock.whenSleepingUntil(clock.now() + 10_000);
         if (action === 'queue') {
           expect([(await test.get(id)).phase, test.engine.starts(id)]).to.deep.equal(['QUEUED', startsBefore]);
+          // who works on it has it before the pass is over
+          expect((await test.store.standing(id, clock.now()))?.holder).to.equal(null);
           await test.stop();
           offer = PLENTY;
           await test.start();
