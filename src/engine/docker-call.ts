@@ -76,9 +76,9 @@ export class DockerCalls {
 
   /**
    * Throws EngineUnavailable where no new connection is taken. An engine that goes down listens no more, still serves what it
-   * has begun, and unmounts the volumes below it: what was read is whole where it listens afterwards.
+   * has begun, and unmounts the volumes below it: what was read, or written, is whole where it listens afterwards.
    */
-  async mustListen(signal: AbortSignal): Promise<void> {
+  async mustListen(signal?: AbortSignal): Promise<void> {
     // with none idle, the next call makes a connection of its own
     for (const socket of Object.values(this.#agent.freeSockets).flat()) socket?.destroy();
     await this.ask('GET', '/_ping', { signal });

@@ -51,8 +51,8 @@ const NOT_MODIFIED = 304;
 const NOT_FOUND = 404;
 const CONFLICT = 409;
 
-/** A wait is asked again after this many milliseconds, so that a connection that died silently is noticed. */
-const WAIT_SLICE = 300_000;
+/** A wait is asked again after this many milliseconds: a connection may die silently, and an engine that has just come back may never answer one (seen with 20.10 and live-restore). */
+const WAIT_SLICE = 20_000;
 
 /** Runs jobs on a Docker Engine (API 1.40 or later), every one in the sandbox of docs/sandbox.md. */
 export class DockerEngine implements ContainerEngine {

@@ -54,6 +54,8 @@ export class ProjectThings {
     await this.#calls.ask('POST', '/containers/create', { query: { name: container }, body, accept: [CONFLICT] });
     const written = await this.#calls.open('PUT', `/containers/${container}/archive`, { query: { path: '/' }, tar: await filesTar(service.files) });
     written.resume();
+    // an engine that goes down takes the files, and writes them below what it has unmounted
+    await this.#calls.mustListen();
     const { body: committed } = await this.#calls.ask('POST', '/commit', { query: { container, pause: false }, body: { Labels: labels } });
     await this.#calls.ask('DELETE', `/containers/${container}`, { query: { force: true, v: true }, accept: [NOT_FOUND] });
     return parse(z.object({ Id: z.string() }), committed).Id;
@@ -65,6 +67,7 @@ export class ProjectThings {
     const [uid = 0, gid = 0] = owner.split(':').map(Number);
     const given = await this.#calls.open('PUT', `/containers/${names.blank}/archive`, { query: { path: '/' }, tar: await folderTar(uid, gid) });
     given.resume();
+    await this.#calls.mustListen();
     await this.#blank.tidy(names);
   }
 

@@ -34,8 +34,8 @@ import type { ProjectEngine } from './project-engine.ts';
 
 const NOT_MODIFIED = 304;
 const NOT_FOUND = 404;
-/** A wait is asked again after this many milliseconds, so that a connection that died silently is noticed. */
-const WAIT_SLICE = 300_000;
+/** A wait is asked again after this many milliseconds: a connection may die silently, and an engine that has just come back may never answer one (seen with 20.10 and live-restore). */
+const WAIT_SLICE = 20_000;
 /** Looks at what still runs of a project that is being stopped. */
 const STOP_ROUNDS = 3;
 /** Between two looks at what only tells when it is asked: a health check's outcome, a container that has yet to start (milliseconds). */

@@ -100,7 +100,7 @@ function errorProblem(plan: Plan, expected: Expected, job: JobDocument, runs: re
   // an engine's own trouble, in its own words
   if (/lost|engine|could not be started/.test(message) && weather.engine) return undefined;
   // whoever was to start it, or to prove that it has its secrets, died over it
-  if (/whether it (?:ran|had its secrets) is not known/.test(message) && (weather.engine || weather.gateway)) return undefined;
+  if (/whether (?:it|the program) (?:ran|had its secrets) is not known/.test(message) && (weather.engine || weather.gateway)) return undefined;
   if (/no space left|engine/.test(message) && weather.engineDisk) return undefined;
   return /registry|pull|manifest|image/i.test(message) && weather.registry && runs.every((each) => each === 0) ? undefined : 'an error that no fault explains';
 }

@@ -376,6 +376,7 @@ describe('DockerProjects, with an engine that misbehaves', () => {
   });
 
   describe('create', () => {
+    const FILES = 'pratique-site.p.c-1.files-0';
     const BLANK_TAG = 'GET /images/pratique/blank-volume:1/json';
 
     beforeEach(() => {
@@ -391,6 +392,25 @@ describe('DockerProjects, with an engine that misbehaves', () => {
       const withVolume = projectOf({ volumes: ['data'] });
       expect(await failure(projects.create(JOB, withVolume, signal))).to.be.instanceOf(EngineRefused);
       expect(docker.calls.filter(({ call }) => call.startsWith('DELETE')).map(({ call }) => call)).to.deep.equal([]);
+    });
+
+    it('files that an engine takes while it goes down are not taken for written', async () => {
+      const { services, ...project } = projectOf({});
+      const file = { path: '/words', content: 'x', uid: 0, gid: 0, mode: 0o444 };
+      docker
+        .on('GET /images/json', { json: [] })
+        .on('GET /_ping', { json: 'OK' })
+        .on(`PUT /containers/${FILES}/archive`, { raw: (response) => {
+          docker.goDown();
+          response.end();
+        } })
+        .on('POST /commit', { status: 201, json: { Id: 'sha256:files' } })
+        .on('GET /networks', { json: [] })
+        .on('GET /volumes', { json: { Volumes: null } });
+      // connections that are kept serve an engine's last calls
+      await projects.list();
+      expect(await failure(projects.create(JOB, { ...project, services: services.map((service) => ({ ...service, files: [file] })) }, signal))).to.have.property('code', 'EngineUnavailable');
+      expect(docker.made('POST /commit')).to.deep.equal([]);
     });
 
     it('makes nothing for somebody who may act no more', async () => {
