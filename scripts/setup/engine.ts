@@ -66,6 +66,8 @@ async function byHand(say: (line: string) => void): Promise<Starting> {
     alive: () => child.exitCode === null && child.signalCode === null,
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) {
+        // waited for to its end: whoever starts an engine next would find this one's remains
+        child.ref();
         child.kill('SIGTERM');
         await once(child, 'exit');
       }
