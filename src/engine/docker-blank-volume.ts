@@ -1,12 +1,12 @@
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { z } from 'zod';
 import type { Instant } from '../clock.ts';
 import { digestOf, type Digest } from '../image/digest.ts';
 import type { DockerCalls } from './docker-call.ts';
 import { cleaned, DockerStatusError, engineUnavailable } from './docker-errors.ts';
-import { parse, parseImage } from './docker-inspect.ts';
+import { parseImage } from './docker-inspect.ts';
 import { LABELS, labelsOf, type DockerNames } from './docker-names.ts';
+import { statOf } from './docker-path-stat.ts';
 import { EngineRefused } from './engine.ts';
 
 const REPOSITORY = 'pratique/blank-volume';
@@ -118,24 +118,14 @@ async function blankTar(): Promise<Buffer> {
   return buffer(tar);
 }
 
-const statSchema = z.object({ mtime: z.string() });
-
-/** Whether a folder with this stat (the engine's X-Docker-Container-Path-Stat header) was never written to. */
-function isBlank(header: string | readonly string[] | undefined): boolean {
-  if (typeof header !== 'string') return false;
-  const stat: unknown = JSON.parse(Buffer.from(header, 'base64').toString('utf8'));
-  return Date.parse(parse(statSchema, stat).mtime) === BLANK_INSTANT;
-}
-
 /**
  * Whether nothing was ever written to the container's /output. An engine in trouble fails without a word here, for a HEAD has none: false
- * then, and whoever reads the content is told why. Throws as DockerCalls.open for everything else.
+ * then, and whoever reads the content is told why. Throws as statOf for everything else.
  */
 export async function hasBlankOutput(calls: DockerCalls, container: string, signal: AbortSignal): Promise<boolean> {
-  const stat = await calls.open('HEAD', `/containers/${container}/archive`, { query: { path: '/output' }, signal }).catch((error: unknown) => {
+  const stat = await statOf(calls, container, '/output', signal).catch((error: unknown) => {
     if (error instanceof DockerStatusError && error.status >= 500) return undefined;
     throw error;
   });
-  stat?.resume();
-  return stat !== undefined && isBlank(stat.headers['x-docker-container-path-stat']);
+  return stat?.modified === BLANK_INSTANT;
 }

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
-import { z } from 'zod';
 import type { DockerCalls } from './docker-call.ts';
 import { DockerStatusError } from './docker-errors.ts';
+import { type PathStat, statOf } from './docker-path-stat.ts';
 
 /** Where a job tells how far it is. */
 const PROGRESS_PATH = '/output/.uws/progress';
@@ -11,31 +11,20 @@ const PROGRESS_PATH = '/output/.uws/progress';
 const LONGEST_FILE = 64 * 1024;
 const LONGEST_LINE = 200;
 
-/** Bits of Go's fs.FileMode that say "no regular file": the engine's header has that mode. */
-const KIND_BITS = 0x8f280000;
-
-const statSchema = z.object({ size: z.number(), mode: z.number() });
-
 /** The last line of the running container's own word; undefined where there is none, or no such container. Throws EngineUnavailable. */
 export async function progressOf(calls: DockerCalls, container: string, signal: AbortSignal): Promise<string | undefined> {
-  const path = `/containers/${container}/archive`;
-  const call = { query: { path: PROGRESS_PATH }, signal };
   try {
-    const stat = await calls.open('HEAD', path, call);
-    stat.resume();
-    if (!isReadable(stat.headers['x-docker-container-path-stat'])) return undefined;
-    return await lastLine(await calls.open('GET', path, call));
+    if (!isReadable(await statOf(calls, container, PROGRESS_PATH, signal))) return undefined;
+    return await lastLine(await calls.open('GET', `/containers/${container}/archive`, { query: { path: PROGRESS_PATH }, signal }));
   } catch (error) {
     if (error instanceof DockerStatusError) return undefined;
     throw error;
   }
 }
 
-/** Whether this stat (the engine's X-Docker-Container-Path-Stat header) is of a regular file short enough to be read. */
-export function isReadable(header: string | readonly string[] | undefined): boolean {
-  if (typeof header !== 'string') return false;
-  const stat = statSchema.safeParse(JSON.parse(Buffer.from(header, 'base64').toString('utf8')));
-  return stat.success && (stat.data.mode & KIND_BITS) === 0 && stat.data.size <= LONGEST_FILE;
+/** Whether this is a regular file short enough to be read. */
+export function isReadable(stat: PathStat | undefined): boolean {
+  return stat !== undefined && stat.isFile && stat.size <= LONGEST_FILE;
 }
 
 /** The last line of the first entry of a tar, fit to be shown; undefined where it is no regular file. */

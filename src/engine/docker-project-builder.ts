@@ -4,6 +4,7 @@ import type { DockerImages } from './docker-images.ts';
 import { type InspectedContainer, parseContainer, parseCreated, runOf } from './docker-inspect.ts';
 import { ProjectNames, projectGateway, type ServiceContainer } from './docker-project-names.ts';
 import { endpointsOf, serviceOptions, type ServiceOptions } from './docker-project-options.ts';
+import { ProjectFiles, type ServiceFiles } from './docker-project-files.ts';
 import { ProjectThings } from './docker-project-things.ts';
 import { optionDifferences, seriousWarnings } from './docker-verify-container.ts';
 import type { EngineConfig } from './engine-config.ts';
@@ -16,6 +17,14 @@ const CONFLICT = 409;
 /** On which terms containers are made: `mayAct` is asked always. */
 type ServiceMaking = MakeOptions & Required<ActOptions>;
 
+/** One container, and what it is made of. */
+interface ContainerPlace {
+  readonly jobId: string;
+  readonly project: PinnedProject;
+  readonly container: ServiceContainer;
+  readonly files: ServiceFiles;
+}
+
 /** Makes the containers of a project, nothing started, and compares each with what was asked for. */
 export class ProjectBuilder {
   readonly #calls: DockerCalls;
@@ -23,6 +32,7 @@ export class ProjectBuilder {
   readonly #gateway: string;
   readonly #config: EngineConfig;
   readonly #things: ProjectThings;
+  readonly #files: ProjectFiles;
 
   constructor(calls: DockerCalls, images: DockerImages, gateway: string, config: EngineConfig) {
     this.#calls = calls;
@@ -30,6 +40,7 @@ export class ProjectBuilder {
     this.#gateway = gateway;
     this.#config = config;
     this.#things = new ProjectThings(calls, projectGateway(gateway));
+    this.#files = new ProjectFiles(calls);
   }
 
   /** The engine's ids of the images as judged, by service. Throws EngineRefused. */
@@ -45,21 +56,21 @@ export class ProjectBuilder {
     const containers = names.containers(project);
     await mayAct();
     await this.#things.prepare(jobId, project, containers, names);
-    const ready = new Map<string, string>();
-    for (const [i, service] of project.services.entries()) {
+    for (const container of containers) {
+      const { service } = container;
       const imageId = imageIds.get(service.name);
       if (imageId === undefined) throw new EngineRefused('an image of the project was not verified');
-      await mayAct();
-      ready.set(service.name, await this.#things.withFiles(imageId, service, i, names));
-    }
-    for (const container of containers) {
-      const options = serviceOptions(container, project, names, ready.get(container.service.name) ?? '', this.#config, jobId);
-      await mayAct();
-      await this.#container(jobId, container, project, names, options, how);
+      const index = project.services.findIndex(({ name }) => name === service.name);
+      await this.#container({ jobId, project, container, files: { imageId, service, index, names } }, how);
     }
   }
 
-  async #container(jobId: string, container: ServiceContainer, project: PinnedProject, names: ProjectNames, options: ServiceOptions, how: ServiceMaking): Promise<void> {
+  async #container(place: ContainerPlace, how: ServiceMaking): Promise<void> {
+    const { container, files, jobId, project } = place;
+    const { names } = files;
+    await how.mayAct();
+    const options = serviceOptions(container, project, names, await this.#files.imageWith(files), this.#config, jobId);
+    await how.mayAct();
     const own = mountsOf(options).some(({ Source }) => Source === container.names.output);
     const tidy = own ? await this.#things.prepareOutput(jobId, container.names) : undefined;
     const { status, body } = await this.#calls.ask('POST', '/containers/create', { query: { name: container.names.container }, body: options, accept: [NOT_FOUND, CONFLICT] });
@@ -76,16 +87,21 @@ export class ProjectBuilder {
     const warnings = status === CONFLICT ? [] : parseCreated(body).Warnings;
     const networks = endpointsOf(container.service, project, names).map(({ network }) => network);
     const { made, differences } = await this.#compared(container, options, networks, warnings);
-    if (differences.length === 0) return;
-    // What an engine that was killed has kept of an earlier try says nothing of the job.
-    const kept = status === CONFLICT;
-    if (kept && (await this.#discarded(jobId, made, how))) return this.#container(jobId, container, project, names, options, { mayAct: how.mayAct });
-    throw new EngineRefused(`the engine's container for service ${container.service.name} is not the one that was asked for: ${differences.join(', ')}`, { temporary: kept });
+    const lacksFiles = differences.length === 0 && isUnstarted(jobId, made) && !(await this.#files.areIn(made.Id, files.service.files));
+    if (differences.length === 0 && !lacksFiles) return;
+    // What an engine that was killed has kept of an earlier try says nothing of the job; nor does an image that it made while it went down.
+    const temporary = status === CONFLICT || lacksFiles;
+    if (temporary && (await this.#discarded(jobId, made, how))) {
+      if (lacksFiles) await this.#files.forget(files);
+      return this.#container(place, { mayAct: how.mayAct });
+    }
+    const wanting = lacksFiles ? 'the files' : differences.join(', ');
+    throw new EngineRefused(`the engine's container for service ${container.service.name} is not the one that was asked for: ${wanting}`, { temporary });
   }
 
   /** Removes a container that was never started, and no other; false where it stays. */
   async #discarded(jobId: string, made: InspectedContainer, { mayAct, mayMakeAnew }: ServiceMaking): Promise<boolean> {
-    if (runOf(jobId, made).state !== 'created' || (await mayMakeAnew?.()) !== true) return false;
+    if (!isUnstarted(jobId, made) || (await mayMakeAnew?.()) !== true) return false;
     await mayAct();
     // without force the engine keeps what runs by now
     const { status } = await this.#calls.ask('DELETE', `/containers/${made.Id}`, { query: { v: true }, accept: [NOT_FOUND, CONFLICT] });
@@ -111,6 +127,10 @@ export class ProjectBuilder {
     ];
     return { made, differences };
   }
+}
+
+function isUnstarted(jobId: string, made: InspectedContainer): boolean {
+  return runOf(jobId, made).state === 'created';
 }
 
 interface AskedMount {

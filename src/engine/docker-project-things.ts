@@ -1,21 +1,16 @@
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { z } from 'zod';
-import type { PinnedFile, PinnedProject, PinnedService } from '../task/project.ts';
+import type { PinnedProject, PinnedService } from '../task/project.ts';
 import { BlankVolume } from './docker-blank-volume.ts';
 import type { DockerCalls } from './docker-call.ts';
-import { parse } from './docker-inspect.ts';
 import { ensureInternalNetwork } from './docker-internal-network.ts';
 import type { DockerNames } from './docker-names.ts';
-import { type ProjectNames, type ServiceContainer, SERVICE_LABELS } from './docker-project-names.ts';
+import type { ProjectNames, ServiceContainer } from './docker-project-names.ts';
 import { EngineRefused } from './engine.ts';
 
 const NOT_FOUND = 404;
-const CONFLICT = 409;
 
-const namedSchema = z.array(z.object({ Id: z.string() }));
-
-/** What the containers of a project need to be there before them: networks, volumes, images with files in them. */
+/** What the containers of a project need to be there before them: networks and volumes. */
 export class ProjectThings {
   readonly #calls: DockerCalls;
   readonly #blank: BlankVolume;
@@ -40,25 +35,6 @@ export class ProjectThings {
   async prepareOutput(jobId: string, names: DockerNames): Promise<() => Promise<void>> {
     await this.#blank.prepare(jobId, names);
     return () => this.#blank.tidy(names);
-  }
-
-  /** The id of an image that is `imageId` with these files in it. One made before is found by its label. */
-  async withFiles(imageId: string, service: PinnedService, index: number, names: ProjectNames): Promise<string> {
-    if (service.files.length === 0) return imageId;
-    const labels = { ...names.labels('files'), [SERVICE_LABELS.service]: service.name };
-    const filters = { label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) };
-    const [made] = parse(namedSchema, (await this.#calls.ask('GET', '/images/json', { query: { all: true, filters } })).body);
-    if (made !== undefined) return made.Id;
-    const container = names.files(index);
-    const body = { Image: imageId, Cmd: ['never-started'], Labels: labels, HostConfig: { NetworkMode: 'none' } };
-    await this.#calls.ask('POST', '/containers/create', { query: { name: container }, body, accept: [CONFLICT] });
-    const written = await this.#calls.open('PUT', `/containers/${container}/archive`, { query: { path: '/' }, tar: await filesTar(service.files) });
-    written.resume();
-    // an engine that goes down takes the files, and writes them below what it has unmounted
-    await this.#calls.mustListen();
-    const { body: committed } = await this.#calls.ask('POST', '/commit', { query: { container, pause: false }, body: { Labels: labels } });
-    await this.#calls.ask('DELETE', `/containers/${container}`, { query: { force: true, v: true }, accept: [NOT_FOUND] });
-    return parse(z.object({ Id: z.string() }), committed).Id;
   }
 
   /** A volume that belongs to its first user: a database, for one, insists on owning its folder. Others may write too. */
@@ -104,13 +80,6 @@ const NO_TIME = new Date(0);
 function folderTar(uid: number, gid: number): Promise<Buffer> {
   const tar = pack();
   tar.entry({ name: 'output/', type: 'directory', mode: 0o777, uid, gid, mtime: NO_TIME });
-  tar.finalize();
-  return buffer(tar);
-}
-
-function filesTar(files: readonly PinnedFile[]): Promise<Buffer> {
-  const tar = pack();
-  for (const { path, content, uid, gid, mode } of files) tar.entry({ name: path.replace(/^\/+/, ''), mode, uid, gid, mtime: NO_TIME }, content);
   tar.finalize();
   return buffer(tar);
 }

@@ -1,12 +1,11 @@
 import { PassThrough } from 'node:stream';
 import { pack, type Pack } from 'tar-stream';
-import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { SECRETS_FOLDER, SECRETS_SIZE } from '../task/secret-files.ts';
 import type { BlankVolume } from './docker-blank-volume.ts';
 import type { DockerCalls } from './docker-call.ts';
 import { engineUnavailable } from './docker-errors.ts';
-import { parse } from './docker-inspect.ts';
+import { statOf } from './docker-path-stat.ts';
 import { EngineRefused } from './engine.ts';
 
 const NOT_FOUND = 404;
@@ -41,7 +40,6 @@ export interface SecretsMount {
 /** The folder's mode before anything is in it, and when everything is: whoever sees the second sees all files. */
 const EMPTY = 0o700;
 const COMPLETE = 0o500;
-const PERMISSIONS = 0o777;
 
 /** Between two looks whether the files are there (milliseconds), and how long they may take. */
 const LOOK = 20;
@@ -140,15 +138,9 @@ export class SecretDelivery {
 
   /** As the job's own container sees it: through the same mount, which ends with its last user. */
   async #complete({ container }: Pick<SecretsPlace, 'container'>): Promise<boolean> {
-    const response = await this.#calls.open('HEAD', `/containers/${container}/archive`, { query: { path: `${SECRETS_FOLDER}/.` } });
-    response.resume();
-    const header = response.headers['x-docker-container-path-stat'];
-    if (typeof header !== 'string') return false;
-    return (parse(statSchema, JSON.parse(Buffer.from(header, 'base64').toString('utf8'))).mode & PERMISSIONS) === COMPLETE;
+    return (await statOf(this.#calls, container, `${SECRETS_FOLDER}/.`))?.permissions === COMPLETE;
   }
 }
-
-const statSchema = z.object({ mode: z.number() });
 
 /** The files, and at last the mode of their folder. The archive stays open. */
 async function write(tar: Pack, files: readonly SecretFile[], user: string): Promise<void> {

@@ -2,10 +2,12 @@ import { expect } from 'chai';
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { networkInterfaces } from 'node:os';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { ProjectNames } from '../../src/engine/docker-project-names.ts';
+import { ProjectNames, SERVICE_LABELS } from '../../src/engine/docker-project-names.ts';
 import { EngineRefused } from '../../src/engine/engine.ts';
 import { buildImage } from '../support/oci-image.ts';
 import { ComposeWorld } from './compose-world.ts';
@@ -209,6 +211,48 @@ describe('projects on the real engine', function () {
       secrets: { token: { content: '$TOKEN\n' } },
     }, {}, { PORT: '80', TOKEN: 's$cret' });
     expect(story.stdout).to.equal('kept\nport = 80\ntop\ns$cret\n-r--r--r--\nkept\n');
+  });
+
+  describe('an image with files that an engine has made while it went down', () => {
+    const files = { services: { web: sh('cat /words', { configs: [{ source: 'words', target: '/words' }] }) }, configs: { words: { content: 'as asked\n' } } };
+
+    /** A job whose image with files is there, and holds something else; nothing of it was started. */
+    async function planted(spoil: (container: string) => Promise<unknown>): Promise<string> {
+      const jobId = world.newJob();
+      const labels = { ...new ProjectNames(world.docker.gateway, jobId).labels('files'), [SERVICE_LABELS.service]: 'web' };
+      const name = `${world.docker.gateway}-spoiled`;
+      await world.docker.engine.ensureImage(world.image, () => undefined, signal);
+      await docker('create', '--name', name, world.image.configDigest, 'x');
+      await spoil(name);
+      await docker('commit', ...Object.entries(labels).flatMap(([label, value]) => ['--change', `LABEL ${label}=${value}`]), name);
+      await docker('rm', name);
+      return jobId;
+    }
+    const holding = (content: string) => async (container: string): Promise<unknown> => {
+      const folder = await mkdtemp(join(tmpdir(), 'pratique-spoiled-'));
+      await writeFile(join(folder, 'words'), content, { mode: 0o444 });
+      await docker('cp', join(folder, 'words'), `${container}:/words`);
+      return rm(folder, { recursive: true });
+    };
+
+    for (const [what, spoil] of [
+      ['without them', async () => undefined], ['with an empty one', holding('')], ['with another', holding('as never\n')],
+    ] as const) {
+      it(`${what} is made anew`, async () => {
+        const jobId = await planted(spoil);
+        await world.projects.create(jobId, await world.judge(files), signal, { mayMakeAnew: async () => true });
+        await world.projects.start(jobId, signal);
+        expect((await world.story(jobId, await world.projects.wait(jobId, signal))).stdout).to.equal('as asked\n');
+        await world.projects.remove(jobId);
+      });
+    }
+
+    it('is not taken where nothing may be made anew', async () => {
+      const jobId = await planted(async () => undefined);
+      const error: unknown = await world.projects.create(jobId, await world.judge(files), signal).catch((thrown: unknown) => thrown);
+      expect(error).to.include({ name: 'EngineRefused', temporary: true, message: 'the engine\'s container for service web is not the one that was asked for: the files' });
+      await world.projects.remove(jobId);
+    });
   });
 
   it('every container is in the sandbox: nobody, no capability, read-only, its own limits', async () => {

@@ -14,6 +14,7 @@ import { ProjectBuilder } from '../../src/engine/docker-project-builder.ts';
 import { ProjectMarks } from '../../src/engine/docker-project-marks.ts';
 import { ProjectRuns } from '../../src/engine/docker-project-runs.ts';
 import { ProjectStarts } from '../../src/engine/docker-project-starts.ts';
+import { ProjectFiles } from '../../src/engine/docker-project-files.ts';
 import { ProjectThings } from '../../src/engine/docker-project-things.ts';
 import { DockerProjects } from '../../src/engine/docker-projects.ts';
 import { SecretDelivery } from '../../src/engine/docker-secrets.ts';
@@ -25,7 +26,7 @@ import { SqlitePulledImages } from '../../src/store/sqlite-pulled-images.ts';
 import { type Arming, type Moment, type Order, type Step, STEPS } from './steps.ts';
 
 const CLASSES = {
-  BlankVolume, ContainerCreation, DockerEngine, DockerProjects, FileResultStore, ProjectBuilder, ProjectMarks, ProjectRuns, ProjectStarts, ProjectThings, SecretDelivery, ServiceStart, SqliteDatabase, SqliteJobStore, SqlitePulledImages,
+  BlankVolume, ContainerCreation, DockerEngine, DockerProjects, FileResultStore, ProjectBuilder, ProjectFiles, ProjectMarks, ProjectRuns, ProjectStarts, ProjectThings, SecretDelivery, ServiceStart, SqliteDatabase, SqliteJobStore, SqlitePulledImages,
 } as const;
 
 /** Before the first sweep of unused images, and between two (milliseconds); no gateway lives so long here. */

@@ -39,7 +39,7 @@ export const STEPS = {
   'ContainerCreation.create': ALWAYS, 'BlankVolume.prepare': ALWAYS, 'BlankVolume.tidy': ALWAYS, 'SecretDelivery.during': SECRET, 'SecretDelivery.tidy': ALWAYS,
   'DockerProjects.create': CHAIN, 'DockerProjects.start': CHAIN, 'DockerProjects.wait': CHAIN, 'DockerProjects.inspect': OVER_LIMIT, 'DockerProjects.stop': CHAIN_STOPPED,
   'DockerProjects.logs': CHAIN, 'DockerProjects.outputs': CHAIN, 'DockerProjects.remove': CHAIN, 'DockerProjects.list': AT_START, 'DockerProjects.mayStartAgain': { wish: { kind: 'chain' }, following: 'DockerProjects.start' },
-  'ProjectBuilder.verifiedImages': CHAIN, 'ProjectBuilder.build': CHAIN, 'ProjectThings.prepare': CHAIN, 'ProjectThings.prepareOutput': CHAIN, 'ProjectThings.withFiles': CHAIN,
+  'ProjectBuilder.verifiedImages': CHAIN, 'ProjectBuilder.build': CHAIN, 'ProjectThings.prepare': CHAIN, 'ProjectThings.prepareOutput': CHAIN, 'ProjectFiles.imageWith': CHAIN, 'ProjectFiles.areIn': CHAIN,
   'ProjectRuns.of': CHAIN, 'ProjectRuns.found': CHAIN, 'ProjectRuns.hold': CHAIN_STOPPED, 'ProjectMarks.set': CHAIN, 'ProjectStarts.marked': RESTARTED, 'ServiceStart.later': CHAIN, 'ProjectRuns.jobs': AT_START, 'ProjectRuns.remove': CHAIN,
   'SqliteJobStore.create': ALWAYS, 'SqliteJobStore.changePhase': ALWAYS, 'SqliteJobStore.update': ALWAYS, 'SqliteJobStore.claim': ALWAYS, 'SqliteJobStore.askStart': ALWAYS,
   'SqliteJobStore.release': ALWAYS, 'SqliteJobStore.holds': ALWAYS, 'SqliteJobStore.heartbeat': ALWAYS, 'SqliteJobStore.delete': ALWAYS, 'SqliteJobStore.forget': ALWAYS,

@@ -12,7 +12,7 @@ import type { PullProgress } from '../../../src/engine/engine.ts';
 import { GatewayError } from '../../../src/errors.ts';
 import { digestOf as digest } from '../../../src/image/digest.ts';
 import { IMAGE, TASK } from './judged-task.ts';
-import { ScriptedDocker, type Answer } from './scripted-docker.ts';
+import { ScriptedDocker, type Answer, stat } from './scripted-docker.ts';
 
 const { signal } = new AbortController();
 /** Of the container in the fixture. */
@@ -391,10 +391,6 @@ describe('DockerEngine, with an engine that misbehaves', () => {
 
     describe('of a job with secrets that somebody else has started', () => {
       const secrets = new Map([['token', 'x']]);
-      const folder = (mode: number): Answer => ({ raw: (response) => {
-        response.setHeader('X-Docker-Container-Path-Stat', Buffer.from(JSON.stringify({ mode })).toString('base64'));
-        response.end();
-      } });
       // the two highest bits are Go's, of a folder
       const cases = [
         { name: 'running with them: as it is', state: RUNNING, mode: 0o20000000500, killed: 0 },
@@ -403,7 +399,7 @@ describe('DockerEngine, with an engine that misbehaves', () => {
       ];
       for (const { name, state, mode, killed, message } of cases) {
         it(name, async () => {
-          docker.on(`GET ${CONTAINER}/json`, state).on(`HEAD ${CONTAINER}/archive`, folder(mode)).on(`POST ${CONTAINER}/kill`, DONE);
+          docker.on(`GET ${CONTAINER}/json`, state).on(`HEAD ${CONTAINER}/archive`, stat(mode)).on(`POST ${CONTAINER}/kill`, DONE);
           const outcome: unknown = await engine.start('j1', signal, secrets).catch((error: unknown) => error);
           if (message === undefined) expect(outcome).to.include({ state: 'running' });
           else expect(outcome).to.include({ name: 'EngineRefused', temporary: true }).and.have.property('message').that.contains(message);
@@ -418,7 +414,7 @@ describe('DockerEngine, with an engine that misbehaves', () => {
         .on('POST /containers/create', { status: 201, json: { Id: 's', Warnings: [] } })
         .on('DELETE /containers/pratique-site.j1.secrets', DONE)
         .on('PUT /containers/pratique-site.j1.secrets/archive', 'no at once')
-        .on(`HEAD ${CONTAINER}/archive`, { raw: (response) => response.writeHead(200, { 'x-docker-container-path-stat': Buffer.from('{"mode":448}').toString('base64') }).end() });
+        .on(`HEAD ${CONTAINER}/archive`, stat(0o700));
       const stands = engineOf({}, { clock: new HandClock() });
       const error = await failure(stands.start('j1', signal, new Map([['token', 'hush'.repeat(100_000)]])));
       expect(error.message).to.include('no space left on device');

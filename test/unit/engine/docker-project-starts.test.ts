@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Clock } from '../../../src/clock.ts';
 import { DockerProjects } from '../../../src/engine/docker-projects.ts';
 import { engineSchema } from '../../../src/engine/engine-config.ts';
-import { type Answer, ScriptedDocker } from './scripted-docker.ts';
+import { type Answer, ScriptedDocker, stat } from './scripted-docker.ts';
 
 const JOB = 'c-j1';
 const BRINGS = '/containers/pratique-site.p.c-j1.secrets-1';
@@ -11,10 +11,6 @@ const DONE: Answer = { status: 204, json: null };
 /** The mode of the folder: before anything is in it, and when everything is. */
 const EMPTY = stat(0o700);
 const COMPLETE = stat(0o500);
-
-function stat(mode: number): Answer {
-  return { raw: (response) => response.writeHead(200, { 'x-docker-container-path-stat': Buffer.from(JSON.stringify({ mode })).toString('base64') }).end() };
-}
 
 /** Of a service that has run for long, or of one with a secret whose turn has come; `name` as it is now. */
 function container(service: 'first' | 'later', state: 'created' | 'running', name: string = service): Answer {

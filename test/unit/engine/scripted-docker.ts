@@ -22,6 +22,12 @@ export type Answer =
   | 'hang up'
   | 'no at once';
 
+/** What an engine says of a path in a container; `mode`: Go's. */
+export function stat(mode: number): Answer {
+  const header = Buffer.from(JSON.stringify({ name: 'x', size: 0, mode, mtime: '2026-01-01T00:00:00Z', linkTarget: '' })).toString('base64');
+  return { raw: (response) => response.writeHead(200, { 'x-docker-container-path-stat': header }).end() };
+}
+
 /** A Docker API of which a test writes every answer: for what a real engine does only when it is broken, old or evil. */
 export class ScriptedDocker {
   readonly calls: MadeCall[] = [];
