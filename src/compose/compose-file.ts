@@ -170,3 +170,9 @@ export interface Ulimit extends Place {
   readonly soft: number;
   readonly hard: number;
 }
+
+/** Where a config or secret is put (Compose Specification, 05-services). */
+export function targetOf({ kind, source, target }: ServiceFile): string {
+  if (kind === 'config') return target ?? `/${source}`;
+  return target?.startsWith('/') === true ? target : `/run/secrets/${target ?? source}`;
+}

@@ -7,6 +7,7 @@ import { isTemporary } from '../errors.ts';
 import type { Platform } from '../image/platform.ts';
 import { imagesOf, type PinnedProject } from '../task/project.ts';
 import type { PinnedTask } from '../task/task.ts';
+import { fileRules, imageVolumeRules } from './compose-file-rules.ts';
 import { judgeKeys } from './compose-key-judge.ts';
 import type { ComposeKnobs } from './compose-knobs.ts';
 import { declarationRules, serviceNetworkRules } from './compose-network-rules.ts';
@@ -92,6 +93,7 @@ function ruleFindings(file: ComposeFile, { knobs, site, platform }: ComposeBench
     serviceRules(service, knobs, platform, findings);
     serviceNetworkRules(service, file, knobs, findings);
     volumeRules(service, file, knobs, site.maximum.memory, findings);
+    fileRules(service, file, findings);
     resourceRules(service, knobs, site, fair, findings);
     if (service.command?.value.length === 0) findings.drop(service.command, 'is empty; leave it out for the command of the image');
     if (service.entrypoint?.value.length === 0) findings.drop(service.entrypoint, 'is empty; leave it out for the entrypoint of the image');
@@ -137,6 +139,7 @@ function taskRules(file: ComposeFile, tasks: ReadonlyMap<string, PinnedTask>, kn
     if (task !== undefined && service.user !== undefined && knobs.user === 'site' && service.user.value !== task.user) {
       findings.drop(service.user, `the site runs this service as ${task.user}; leave it out`);
     }
+    if (task !== undefined) imageVolumeRules(service, file, task.image.config.volumes, findings);
     for (const dependency of service.dependsOn) if (dependency.condition === 'service_healthy') healthyRule(file, dependency, tasks, findings);
   }
 }

@@ -1,4 +1,4 @@
-import type { ComposeFile, ComposeService, ServiceFile, ServiceHealthcheck, ServiceMount } from '../compose/compose-file.ts';
+import { type ComposeFile, type ComposeService, type ServiceFile, type ServiceHealthcheck, type ServiceMount, targetOf } from '../compose/compose-file.ts';
 import { DEFAULT_NETWORK } from '../compose/read-compose.ts';
 import type { PinnedAttachment, PinnedFile, PinnedHealthcheck, PinnedMount, PinnedProject, PinnedSecret, PinnedService } from '../task/project.ts';
 import type { PinnedTask, Resources } from '../task/task.ts';
@@ -7,7 +7,6 @@ import { dependenciesOf, linkOf, replicasOf, runningServices } from './compose-p
 import { restartOf } from './compose-restart.ts';
 import { capabilityName } from './compose-service-rules.ts';
 import { secretsInMemory } from './compose-secret-rules.ts';
-import { targetOf } from './compose-volume-rules.ts';
 
 /** What the engine does where nobody says (milliseconds). */
 const HEALTH_DEFAULTS = { interval: 30_000, timeout: 30_000, startPeriod: 0, retries: 3 };

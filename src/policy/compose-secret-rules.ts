@@ -1,11 +1,10 @@
-import type { ComposeFile, ComposeService, ServiceFile } from '../compose/compose-file.ts';
+import { type ComposeFile, type ComposeService, type ServiceFile, targetOf } from '../compose/compose-file.ts';
 import type { Place } from '../compose/compose-node.ts';
 import type { ComposeWarning } from '../compose/compose-problem.ts';
 import { canBeSecret, LONGEST_SECRET, MOST_SECRETS } from '../task/secret-parameters.ts';
 import { SECRETS_FOLDER, SECRETS_SIZE } from '../task/secret-files.ts';
 import { runningServices } from './compose-project-rules.ts';
 import { type ComposeFindings, quoted } from './compose-refusal.ts';
-import { targetOf } from './compose-volume-rules.ts';
 
 /** A file directly in the folder, whose name every file system takes. */
 const IN_FOLDER = new RegExp(`^${SECRETS_FOLDER}/(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,100}$`);
@@ -32,7 +31,7 @@ export function secretRules(file: ComposeFile, given: ReadonlySet<string>, findi
     const parameter = { name: `SECRET.${name}`, kind: 'secret', secret: true } as const;
     if (!given.has(name)) findings.refuse('compose.missing-secret', use, `the value of the secret is missing; give it with the job, as the parameter SECRET.${name}`, undefined, parameter);
   }
-  for (const service of file.services) if (service.files.some((use) => isGiven(use, file))) folderRules(service, file, findings);
+  for (const service of file.services) if (hasFolder(service, file)) folderRules(service, file, findings);
 }
 
 /** A warning for each secret that was given and that no service gets. */
@@ -46,13 +45,18 @@ export function isGiven({ kind, source }: ServiceFile, file: ComposeFile): boole
   return kind === 'secret' && file.secrets.get(source)?.external !== undefined;
 }
 
-/**
- * Those of a service's secrets that it has in memory: all in the folder for secrets, if the value of any comes with the job, for what
- * an image has there is hidden then.
- */
+/** Those of a service's secrets that it has in memory: all in the folder for secrets, where what an image has there is hidden in any case. */
 export function secretsInMemory(service: ComposeService, file: ComposeFile): readonly ServiceFile[] {
-  if (!service.files.some((use) => isGiven(use, file))) return [];
-  return service.files.filter((use) => use.kind === 'secret' && IN_FOLDER.test(targetOf(use)));
+  return hasFolder(service, file) ? service.files.filter(isInFolder) : [];
+}
+
+/** Whether the service has the folder in memory: the value of one comes with the job, or something is mounted above that would hide all of them. */
+function hasFolder(service: ComposeService, file: ComposeFile): boolean {
+  return service.files.some((use) => isGiven(use, file)) || (service.files.some(isInFolder) && service.mounts.some(({ target }) => COVERS.test(target)));
+}
+
+function isInFolder(use: ServiceFile): boolean {
+  return use.kind === 'secret' && IN_FOLDER.test(targetOf(use));
 }
 
 /** The secrets whose values have to come with the job, each with the first place that asks for it. */
@@ -68,16 +72,16 @@ function folderRules(service: ComposeService, file: ComposeFile, findings: Compo
   const inFolder = service.files.filter((use) => isGiven(use, file) || COVERS.test(targetOf(use)));
   for (const use of inFolder) {
     const target = targetOf(use);
-    if (use.kind === 'config') findings.refuse('compose.refused-value', use, `cannot be put at ${quoted(target)}, where the service has secrets that are given with the job; give another target`);
+    if (use.kind === 'config') findings.refuse('compose.refused-value', use, `cannot be put at ${quoted(target)}, where the service has secrets in memory; give another target`);
     else if (!IN_FOLDER.test(target)) {
-      findings.refuse('compose.refused-value', use, `cannot be put at ${quoted(target)}: secrets that are given with the job, and those beside them, are files directly in ${SECRETS_FOLDER}; leave target out, or give a plain name`, [{ do: 'remove', path: [...use.path, 'target'] }]);
+      findings.refuse('compose.refused-value', use, `cannot be put at ${quoted(target)}: secrets in memory (all of a service that is given one with the job) are files directly in ${SECRETS_FOLDER}; leave target out, or give a plain name`, [{ do: 'remove', path: [...use.path, 'target'] }]);
     } else if (targets.has(target)) findings.refuse('compose.refused-value', use, `the service has another secret at ${quoted(target)}; give another target`);
-    if (use.mode !== undefined && (use.mode & ~READABLE) !== 0) findings.refuse('compose.refused-value', use, 'a secret that is given with the job, or beside one, can be read only; give a mode such as "0440"');
+    if (use.mode !== undefined && (use.mode & ~READABLE) !== 0) findings.refuse('compose.refused-value', use, 'a secret in memory can be read only; give a mode such as "0440"');
     targets.add(target);
   }
   for (const mount of service.mounts) {
     if (COVERS.test(mount.target) && (mount.readOnly || mount.target !== '/run')) {
-      findings.refuse('compose.volume', mount, `cannot be mounted at ${quoted(mount.target)}, where the service has secrets that are given with the job; give another target`);
+      findings.refuse('compose.volume', mount, `cannot be mounted at ${quoted(mount.target)}, where the service has its secrets in memory; give another target`);
     }
   }
   const size = inFolder.reduce((sum, { source }) => sum + Math.ceil(Buffer.byteLength(file.secrets.get(source)?.content?.value ?? 'x'.repeat(LONGEST_SECRET)) / PAGE) * PAGE, 0);

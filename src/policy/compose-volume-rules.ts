@@ -1,4 +1,4 @@
-import type { ComposeFile, ComposeService, ServiceFile, ServiceMount } from '../compose/compose-file.ts';
+import type { ComposeFile, ComposeService, ServiceMount } from '../compose/compose-file.ts';
 import type { Edit, Written } from '../compose/compose-problem.ts';
 import { formatSize } from '../task/units.ts';
 import type { ComposeKnobs } from './compose-knobs.ts';
@@ -16,7 +16,7 @@ const HARMLESS_OPTIONS: ReadonlySet<string> = new Set(['nocopy', 'cached', 'dele
 const HARMLESS_TMPFS_OPTIONS: ReadonlySet<string> = new Set(['noexec', 'nosuid', 'nodev']);
 const PERMISSIONS = 0o1777;
 
-/** What is wrong with the mounts, configs and secrets of one service. `mostMemory`: bytes that a tmpfs can have at most. */
+/** What is wrong with the mounts of one service. `mostMemory`: bytes that a tmpfs can have at most. */
 export function volumeRules(service: ComposeService, file: ComposeFile, knobs: ComposeKnobs, mostMemory: number, findings: ComposeFindings): void {
   for (const mount of service.mounts) {
     targetRule(mount, findings);
@@ -25,7 +25,6 @@ export function volumeRules(service: ComposeService, file: ComposeFile, knobs: C
     else if (mount.type === 'bind') findings.refuse('compose.bind-mount', mount, bindText(mount), bindEdits(service, mount));
     else findings.drop(mount, `a mount of type ${mount.type} reaches beyond the job; use a named volume`, 'compose.volume');
   }
-  for (const use of service.files) fileRule(use, file, findings);
 }
 
 function targetRule(mount: ServiceMount, findings: ComposeFindings): void {
@@ -57,23 +56,6 @@ function volumeRule(mount: ServiceMount, file: ComposeFile, knobs: ComposeKnobs,
   } else if (volume.external !== undefined && knobs.volumes.includes(volume.external.value) && !mount.readOnly) {
     findings.refuse('compose.volume', mount, 'shared data can be mounted read-only; write :ro behind it', [{ do: 'set', path: mount.path, value: `${shortSyntax(mount.source, mount)}:ro` }]);
   }
-}
-
-function fileRule(use: ServiceFile, file: ComposeFile, findings: ComposeFindings): void {
-  const place = `${use.kind}s`;
-  if (!(use.kind === 'config' ? file.configs : file.secrets).has(use.source)) {
-    findings.refuse('compose.reference', use, `${quoted(use.source)} is no ${use.kind} of the file; declare it under ${place}, with its content${use.kind === 'secret' ? ' or external: true' : ''}`);
-  }
-  const target = targetOf(use);
-  if (!CLEAN_PATH.test(target) || NO_MOUNTS.test(target)) findings.refuse('compose.refused-value', use, `cannot be put at ${quoted(target)}; give an absolute path`);
-  if ([use.uid, use.gid].some((id) => id !== undefined && !(id >= 0 && id < 2 ** 31))) findings.refuse('compose.refused-value', use, 'uid and gid are numbers from 0');
-  if (use.mode !== undefined && (use.mode & ~0o555) !== 0) findings.refuse('compose.refused-value', use, `a ${use.kind} can be read and executed only; give a mode such as "0440"`);
-}
-
-/** Where a config or secret is put (Compose Specification, 05-services). */
-export function targetOf({ kind, source, target }: ServiceFile): string {
-  if (kind === 'config') return target ?? `/${source}`;
-  return target?.startsWith('/') === true ? target : `/run/secrets/${target ?? source}`;
 }
 
 function bindText({ source, target }: ServiceMount): string {

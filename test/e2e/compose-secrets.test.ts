@@ -77,6 +77,12 @@ describe('secrets of compose files, on the real engine', function () {
     expect(story.stdout).to.equal(`said\n${VALUE}\nsaid\n440 5:65534 renamed\n444 0:0 said\n`);
   });
 
+  it('with content alone: in memory likewise, where a /run of the service\'s own would hide what its image has there', async () => {
+    const read = (file: string): object => sh(`cat ${file}; grep -c ' /run/secrets ' /proc/mounts`, { secrets: ['said'] });
+    const story = await run({ services: { below: { ...read('/run/secrets/said'), tmpfs: ['/run'] }, plain: read('/run/secrets/said') }, secrets: { said: { content: 'said\n' } } }, {});
+    expect(story.parts).to.deep.equal({ below: 'said\n1\n', plain: 'said\n0\n' });
+  });
+
   it('are there for a service that starts later, and again for one that is started once more', async () => {
     const story = await run({
       services: {

@@ -6,12 +6,14 @@ import { JudgedSite } from './site-policy.ts';
 
 export const WEB = 'registry.example.org/web:1';
 export const DB = 'registry.example.org/db:1';
+/** Has a volume of its own at /var/db. */
+export const STORE = 'registry.example.org/store:1';
 
 const RULES = `
 rules:
   - name: example
     images: ["registry.example.org/**"]
-    config: { healthcheck: any }
+    config: { healthcheck: any, volumes: any }
 `;
 
 /** A site that takes every image of registry.example.org, and compose files as `knobs` (YAML of the section `compose`) says. */
@@ -19,6 +21,7 @@ export async function composeSite(knobs = '{}', rules = RULES): Promise<JudgedSi
   const site = await new JudgedSite().start(`${rules}\ncompose: ${knobs}\n`);
   site.registry.put(WEB);
   site.registry.put(DB, { config: { healthcheck: ['CMD', 'true'] } });
+  site.registry.put(STORE, { config: { volumes: ['/var/db/'] } });
   return site;
 }
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { readCompose } from '../../../src/compose/read-compose.ts';
 import { judgeKeys } from '../../../src/policy/compose-key-judge.ts';
 import { composeSchema } from '../../../src/policy/compose-knobs.ts';
-import { acceptedService, composeAnswer, composeSite, DB, judgeCompose, WEB } from '../../support/compose-site.ts';
+import { acceptedService, composeAnswer, composeSite, DB, judgeCompose, STORE, WEB } from '../../support/compose-site.ts';
 import type { JudgedSite } from '../../support/site-policy.ts';
 
 type Tree = Readonly<Record<string, unknown>>;
@@ -93,6 +93,26 @@ const SECRETS: readonly (readonly [what: string, file: unknown, answer: string])
   ['as many pages as there are', beside(many(248, (i) => ({ source: 'said', target: `p${String(i)}` }) as unknown as string)), 'yes'],
 ];
 
+const hidden = (target: string, more: object = {}): unknown => one({ configs: [{ source: 'conf', target }], ...more }, { configs: { conf: { content: 'x' } }, volumes: { vol: {} }, secrets: { said: { content: 'x' } } });
+
+/** Files that would be there, and that the program would not see. */
+const HIDDEN: readonly (readonly [what: string, file: unknown, answer: string])[] = [
+  ['below a volume', hidden('/data/app/x.conf', { volumes: ['vol:/data'] }), 'compose.refused-value services.web.configs[0]'],
+  ['in place of a volume', hidden('/data', { volumes: ['vol:/data'] }), 'compose.refused-value services.web.configs[0]'],
+  ['below memory', hidden('/etc/x.conf', { tmpfs: '/etc' }), 'compose.refused-value services.web.configs[0]'],
+  ['below an unnamed volume', hidden('/var/x.conf', { volumes: ['/var'] }), 'compose.refused-value services.web.configs[0]'],
+  ['below a volume of the image', hidden('/var/db/x.conf', { image: STORE }), 'compose.refused-value services.web.configs[0]'],
+  ...['/tmp/x', '/work/x/y', '/output/x', '/output'].map((target): [string, unknown, string] => [`at ${target}`, hidden(target), 'compose.refused-value services.web.configs[0]']),
+  ['a secret with content, below memory: it is in memory itself', hidden('/x', { secrets: ['said'], tmpfs: '/run' }), 'yes'],
+  ['a secret with content elsewhere below memory', hidden('/x', { secrets: [{ source: 'said', target: '/run/other/x' }], tmpfs: '/run' }), 'compose.refused-value services.web.secrets[0]'],
+  ['a secret with content, in place of whose folder is memory', hidden('/x', { secrets: ['said'], tmpfs: '/run/secrets' }), 'compose.volume services.web.tmpfs'],
+  ['two at one place', hidden('/x', { secrets: [{ source: 'said', target: '/x' }] }), 'compose.refused-value services.web.secrets[0]'],
+  ['one within another', hidden('/x', { secrets: [{ source: 'said', target: '/x/y' }] }), 'compose.refused-value services.web.secrets[0]'],
+  ['one around another', hidden('/x/y', { secrets: [{ source: 'said', target: '/x' }] }), 'compose.refused-value services.web.secrets[0]'],
+  ['beside what hides', hidden('/data.conf', { volumes: ['vol:/data', 'vol:/x.confs'], tmpfs: ['/a/b'], secrets: ['said', { source: 'said', target: '/a/x' }] }), 'yes'],
+  ['above a volume', hidden('/a/x.conf', { volumes: ['vol:/a/b'] }), 'yes'],
+];
+
 /** What is taken. */
 const TAKEN: readonly (readonly [what: string, file: unknown, warning?: RegExp])[] = [
   ['consistency that nobody asks for any more', one({ volumes: ['vol:/a:cached', 'vol:/b:delegated', 'vol:/c:consistent'] }, { volumes: { vol: {} } })],
@@ -109,6 +129,8 @@ describe('compose rules: one by one', () => {
   for (const [what, file, answer] of SAID) it(what, async () => expect(await composeAnswer(site, file)).to.equal(answer));
 
   for (const [what, file, answer] of SECRETS) it(`secrets: ${what}`, async () => expect(await composeAnswer(site, file, GIVEN)).to.equal(answer));
+
+  for (const [what, file, answer] of HIDDEN) it(`files: ${what}`, async () => expect(await composeAnswer(site, file)).to.equal(answer));
 
   it('secrets: by themselves, none is given, and those with content are files as others are', async () => {
     expect(await composeAnswer(site, beside([]))).to.equal('compose.missing-secret services.web.secrets[0]');

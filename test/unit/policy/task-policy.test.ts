@@ -162,23 +162,23 @@ describe('the judge', () => {
   });
 
   describe('for a caller with a login for the registry', () => {
-    const logins = new RegistryLogins(new Map([['reg.example', { username: 'ada', password: 'hush' }]]));
+    const logins = new RegistryLogins(new Map([['reg.example', { username: 'lovelace', password: 'hush' }]]));
 
     it('reads image, tag and signature with it, and records nothing of it', async () => {
       site.registry.put('reg.example/signed/x:1', { layers: ['base', 'top'] });
       const { manifestDigest } = site.registry.put('reg.example/tools/x:stable', { layers: ['base', 'top'] });
       expect(await site.answer('reg.example/signed/x:1', { logins })).to.equal('image.signature');
-      expect(site.registry.askedAs.splice(0)).to.deep.equal(['ada resolve', 'ada signatures']);
+      expect(site.registry.askedAs.splice(0)).to.deep.equal(['lovelace resolve', 'lovelace signatures']);
       site.registry.put('reg.example/tools/x:stable', { layers: ['base', 'newer'] });
       expect(await site.answer(`reg.example/tools/x:stable@${manifestDigest}`, { logins })).to.equal('image.tag-moved');
-      expect(site.registry.askedAs).to.deep.equal(['ada resolve', 'ada resolve']);
-      expect(JSON.stringify(site.audit)).to.not.include('hush').and.not.include('ada');
+      expect(site.registry.askedAs).to.deep.equal(['lovelace resolve', 'lovelace resolve']);
+      expect(JSON.stringify(site.audit)).to.not.include('hush').and.not.include('lovelace');
     });
 
     it('reads the bases as the site, for they are the site\'s word', async () => {
       site.registry.put('reg.example/either/x:1', { layers: ['other', 'top'] });
       expect(await site.answer('reg.example/either/x:1', { logins })).to.equal('yes');
-      expect(site.registry.askedAs).to.deep.equal(['ada resolve']);
+      expect(site.registry.askedAs).to.deep.equal(['lovelace resolve']);
       expect(site.registry.asked.filter((question) => question.includes('other.example'))).to.not.deep.equal([]);
     });
   });
