@@ -27,11 +27,14 @@ describe('a job that is followed live, on a real engine', function () {
   this.timeout(120_000);
   const site = new Site();
   let speaks = '';
+  /** Until it is stopped. */
+  let works = '';
 
   before(async () => {
     await site.open('jobs: { slots: 4, lease: 1, defaultCores: 0.2, defaultMemory: 64M }\n');
     await site.start();
-    speaks = await site.push('speaks', 'mkdir /output/.uws; for i in 1 2 3 4; do echo "line $i"; echo "$i of 4" > /output/.uws/progress; sleep 1; done; echo bye >&2; echo x > /output/out.txt');
+    works = await site.push('works', 'mkdir /output/.uws; i=0; while :; do i=$((i + 1)); echo "$i of many" > /output/.uws/next; mv /output/.uws/next /output/.uws/progress; sleep 0.2; done');
+    speaks = await site.push('speaks', 'for i in 1 2 3 4; do echo "line $i"; sleep 1; done; echo bye >&2; echo x > /output/out.txt');
   });
   after(async () => {
     // what the gateway is still tidying up is not ours to remove
@@ -54,7 +57,20 @@ describe('a job that is followed live, on a real engine', function () {
     expect(told.filter((each) => each.startsWith('stderr'))).to.deep.equal(['stderr bye']);
     expect(told.slice(-2).join(' ')).to.match(/end$/);
     expect(told).to.include.members(['phase EXECUTING', 'phase COMPLETED']);
-    expect([...first, ...rest].some(({ event, data }) => event === 'info' && /^[1-4] of 4$/.test(String(data.progress)))).to.equal(true);
+  });
+
+  it('tells how far it is, in the job\'s own words', async () => {
+    const job = await site.submit({ IMAGE: works, PHASE: 'RUN' });
+    const seen: unknown[] = [];
+    for await (const { event, data } of eventsOf(job)) {
+      if (event !== 'info' || data.progress === undefined) continue;
+      seen.push(data.progress);
+      if (seen.length === 2) break;
+    }
+    const [first = 0, second = 0] = seen.map((progress) => Number(/^(\d+) of many$/.exec(String(progress))?.[1]));
+    expect(first).to.be.lessThan(second);
+    await fetch(`${job}/phase`, { method: 'POST', body: new URLSearchParams({ PHASE: 'ABORT' }) });
+    expect((await site.ended(job)).phase).to.equal('ABORTED');
   });
 
   it('shows stdout while it runs, whole and from where one stopped', async () => {
