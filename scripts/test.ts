@@ -20,6 +20,9 @@ const SUITES = ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/contract/**/*.
 /** After the last test everything should end by itself; what still runs then is a leak. */
 const LEAK_AFTER = 30_000;
 
+/** As shells tell it of a program that Ctrl-C has ended. */
+const INTERRUPTED = 130;
+
 const say = (line: string): void => console.error(`[setup] ${line}`);
 
 /** What a run of the suites came to. */
@@ -47,7 +50,14 @@ async function runMocha(words: readonly string[]): Promise<Run> {
   const named = words.some((word) => word.endsWith('.ts'));
   const child = spawn(process.execPath, ['--import', 'tsx', 'node_modules/mocha/bin/mocha.js', ...(named ? [] : SUITES), ...words], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], detached: true });
   const stop = (): void => void killGroup(child.pid);
-  process.on('SIGINT', stop).on('SIGTERM', stop);
+  let interrupted = false;
+  const interrupt = (): void => {
+    if (interrupted) return stop();
+    interrupted = true;
+    say('The test that runs is let finish, and everything taken down. Once more: at once, whatever is left');
+    child.kill('SIGINT');
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   let counts: string | undefined;
   let leaked = false;
   child.on('message', (message) => {
@@ -60,7 +70,7 @@ async function runMocha(words: readonly string[]): Promise<Run> {
   });
   const [code] = (await once(child, 'exit')) as [number | null];
   killGroup(child.pid);
-  return { code: leaked ? 1 : (code ?? 1), ...(counts === undefined ? {} : { counts }) };
+  return { code: interrupted ? INTERRUPTED : leaked ? 1 : (code ?? 1), ...(counts === undefined ? {} : { counts }) };
 }
 
 function killGroup(pid: number | undefined): void {

@@ -14,6 +14,8 @@ export interface CampaignOptions {
   readonly faults: number;
   readonly minutes: number;
   readonly say: (line: string) => void;
+  /** Ends it after the fault that is under way: nothing is compared, and everything taken down. */
+  readonly signal?: AbortSignal;
 }
 
 const CLIENTS = 4;
@@ -28,7 +30,7 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
   try {
     await run.open();
     await run.faults();
-    await run.rest();
+    if (options.signal?.aborted !== true) await run.rest();
   } catch (error) {
     run.problems.push(`the campaign itself has failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   } finally {
@@ -64,7 +66,7 @@ class Campaign {
 
   /** Clients act, and faults come, until there were enough. */
   async faults(): Promise<void> {
-    const { faults, minutes } = this.#options;
+    const { faults, minutes, signal } = this.#options;
     const stop = new AbortController();
     const acting = this.#clients.slice(0, CLIENTS).map((client) => client.act(stop.signal));
     const began = Date.now();
@@ -72,7 +74,7 @@ class Campaign {
     const draws = this.#random.fork();
     const deck = new StepDeck(this.#random.fork());
     try {
-      for (let done = 0; done < faults && Date.now() < deadline; ) {
+      for (let done = 0; done < faults && Date.now() < deadline && signal?.aborted !== true; ) {
         const kind = draws.weighted(FAULT_WEIGHTS);
         const random = draws.fork();
         await pause(random.int(100, 600));
