@@ -85,9 +85,18 @@ async function follow(session: AskSession, url: string, { clock, err, overwrites
   }
 }
 
+/**
+ * One name of a result's path as a file can be called: letters stay, what is odd to a shell or a file system becomes the %XX of its
+ * bytes, and so does a name of dots alone. Names that differ never become the same; nothing at all is `%`, which no other becomes.
+ */
+function fileNameOf(part: string): string {
+  const odd = /^\.*$/.test(part) ? /./gu : /[^\p{L}\p{M}\p{N}._ @+-]/gu;
+  return part === '' ? '%' : part.replace(odd, (character) => Buffer.from(character).toString('hex').toUpperCase().replace(/../g, '%$&'));
+}
+
 /** A result becomes a file of its name below the folder; what stdout has is also printed. */
 async function fetchResult(session: AskSession, result: UwsResult, folder: string, { out, err }: AskSurroundings): Promise<void> {
-  const path = join(folder, ...result.id.split('/').map((part) => part.replace(/[^A-Za-z0-9._ @+-]/g, '_').replace(/^\.*$/, '_')));
+  const path = join(folder, ...result.id.split('/').map(fileNameOf));
   if (!path.startsWith(folder + sep)) throw new Error(`the result ${JSON.stringify(result.id)} has no usable name`);
   await mkdir(dirname(path), { recursive: true });
   const file = await open(path, 'w');

@@ -12,7 +12,7 @@ const TEXT = 'text/plain';
 /** The results that say where a job serves, under our name and under that of the prototype (lucia); they are there while the job runs. */
 export const ENDPOINTS: readonly string[] = ['endpoints', 'ports'];
 
-/** Names that results of the gateway's own have; an output file called so gets its folder's name in front. */
+/** Names that results of the gateway's own have, or could have; an output file called so gets its folder's name in front. */
 const RESERVED: ReadonlySet<string> = new Set(['state', ...ENDPOINTS]);
 
 /** What a job that runs has to show: its output, still growing, and where it serves. */
@@ -60,7 +60,8 @@ export async function collectResults({ id: jobId, task }: Pick<Job, 'id' | 'task
 
 class Collector {
   readonly #jobId: string;
-  readonly #reserved: ReadonlySet<string>;
+  /** Ids that no output file can have any more. */
+  readonly #taken: Set<string>;
   readonly #store: ResultStore;
   readonly #limits: JobLimits;
   readonly #results: Result[] = [];
@@ -73,7 +74,7 @@ class Collector {
   constructor(jobId: string, logs: readonly JobLog[], store: ResultStore, limits: JobLimits, onRefusal: OnRefusal) {
     this.#onRefusal = onRefusal;
     this.#jobId = jobId;
-    this.#reserved = new Set([...RESERVED, ...logs.map(({ id }) => id)]);
+    this.#taken = new Set([...RESERVED, ...logs.map(({ id }) => id)]);
     this.#store = store;
     this.#limits = limits;
     this.#left = limits.resultBytes;
@@ -93,7 +94,6 @@ class Collector {
       this.#warn(`${JSON.stringify(entry.path)} was left out: ${entry.reason}`);
       return;
     }
-    const id = this.#reserved.has(entry.path) ? `output/${entry.path}` : entry.path;
     if (this.#files >= this.#limits.resultFiles) {
       this.#warn(`${JSON.stringify(entry.path)} was left out: more than ${String(this.#limits.resultFiles)} files`);
       entry.content.resume();
@@ -102,8 +102,16 @@ class Collector {
       entry.content.resume();
     } else {
       this.#files += 1;
-      await this.keep(id, mediaType(entry.path), entry.content);
+      await this.keep(this.#take(entry.path), mediaType(entry.path), entry.content);
     }
+  }
+
+  /** The id of an output file: its path, with the folder's name in front as often as it takes to be the only one. */
+  #take(path: string): string {
+    let id = path;
+    while (this.#taken.has(id)) id = `output/${id}`;
+    this.#taken.add(id);
+    return id;
   }
 
   async keep(id: string, type: string, content: OutputFile['content']): Promise<void> {

@@ -15,6 +15,7 @@ import type { JobStart } from './job-start.ts';
 import type { JobWatch } from './job-watch.ts';
 import { END_TRIES, fetching, fromStart, limitOf, ranFor, stopwatch, type Tries, type Work } from './job-work.ts';
 import { type Lease, LeaseLost } from './lease.ts';
+import { quoteOf, withQuote } from './quote.ts';
 
 export interface JobRunnerParts extends JobEndingParts {
   readonly store: JobStore;
@@ -126,7 +127,7 @@ export class JobRunner {
     const { run, task, decision, info } = started;
     if (started.now) work.ran = stopwatch(clock, 0);
     const startTime = run.startedAt ?? clock.now();
-    const quote = job.executionDuration === 0 ? null : startTime + job.executionDuration * 1000;
+    const quote = quoteOf(startTime, job.executionDuration);
     const executing = await store.changePhase(job.id, { from: ['QUEUED'], to: 'EXECUTING', set: { startTime, quote, results: liveResults(task), task, decision, info } }, lease.holder);
     if (executing === undefined) {
       await guard.look();
@@ -134,6 +135,7 @@ export class JobRunner {
       throw new Error('a job that was QUEUED is not any more, and not over');
     }
     work.job = executing;
+    work.job = await withQuote(store, executing, lease.holder);
     return true;
   }
 

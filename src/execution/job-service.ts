@@ -20,6 +20,7 @@ import { JobEndpoints } from './job-endpoints.ts';
 import type { JobKind, Question, WorkVerdict } from './job-kind.ts';
 import { type ByteSpan, noResult, openResult, type OpenResult } from './open-result.ts';
 import { clampDestruction, clampDuration, type JobLimits, refusePast } from './limits.ts';
+import { withQuote } from './quote.ts';
 
 /** What a client asks for when it creates a job. Parameter names are canonical already. */
 export interface CreateRequest {
@@ -232,7 +233,7 @@ export class JobService {
       ...(changes.executionDuration === undefined ? {} : { executionDuration: clampDuration(changes.executionDuration, limits) }),
     };
     const changed = await store.update(id, phases, update);
-    if (changed !== undefined) return changed;
+    if (changed !== undefined) return withQuote(store, changed);
     throw wrongPhase('this change', await this.get(id, caller));
   }
 

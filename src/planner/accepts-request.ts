@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.ts';
 import { type ParameterisedHeader, parseParameterisedHeader } from '../http/header-parameters.ts';
 import { decodeMultipart } from '../http/multipart.ts';
 import { boundaryOf, contentTypeOf, decodeForm, decodeQuery, decodeText, type Field, hasBody, openBody } from '../http/request-body.ts';
-import { parseMapping } from './document.ts';
+import { parseMapping, withoutMembers } from './document.ts';
 import { FieldTree } from './field-tree.ts';
 import { FORM, isDocumentType, MULTIPART } from './question-types.ts';
 import { peekField, peekTasktype } from './peek-tasktype.ts';
@@ -147,5 +147,5 @@ function branchOf(root: Branch, name: string): Branch {
   if (value instanceof UploadedDocument) return parseMapping(value.text, name);
   if (typeof value === 'string') return parseMapping(value, name);
   if (isBranch(value)) return value;
-  throw new GatewayError('BadRequest', `${name} must have members`, { path: name });
+  throw withoutMembers(name);
 }

@@ -35,8 +35,19 @@ export function parseDocument(text: string, path?: string): Value {
 export function parseMapping(text: string, path?: string): Branch {
   const value = parseDocument(text, path);
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Branch;
-  throw new GatewayError('BadRequest', 'the document must be a mapping, such as {"tasktype": "uri://docker-container"}', path === undefined ? {} : { path });
+  if (path !== undefined) throw withoutMembers(path);
+  throw new GatewayError('BadRequest', 'the document must be a mapping, such as {"tasktype": "uri://docker-container"}');
 }
+
+/** What is said of a member of a question that is a text or a list. */
+export function withoutMembers(path: string): GatewayError {
+  const example = EXAMPLES[path];
+  return new GatewayError('BadRequest', `${path} must have members${example === undefined ? '' : `, such as ${example}`}`, { path });
+}
+
+const EXAMPLES: Readonly<Record<string, string>> = {
+  taskinfo: '{"image": "registry.example.org/tools/cutout:1"}', resources: '{"minmemory": "2G"}',
+};
 
 type Complain = (what: string) => GatewayError;
 

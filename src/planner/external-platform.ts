@@ -60,7 +60,8 @@ export class ExternalPlatform implements Platform {
   /** Members of the question that nothing here has looked at: told, never dropped in silence. */
   #unread(members: readonly string[], asked: Ranges): readonly Warning[] {
     const taskinfo = members.filter((name) => name !== 'data' && !Object.hasOwn(this.#config.taskinfo ?? {}, name)).map((name) => ({ code: 'taskinfo.unknown', path: `taskinfo.${name}` }));
-    const resources = this.#config.resources === undefined ? KINDS.filter((kind) => asked[kind] !== undefined).map((kind) => ({ code: 'resources.unknown', path: `resources.${kind}` })) : [];
+    const ranges = KINDS.flatMap((kind) => (['min', 'max'] as const).filter((end) => asked[kind]?.[end] !== undefined).map((end) => ({ code: 'resources.unknown', path: `resources.${end}${kind}` })));
+    const resources = this.#config.resources === undefined ? ranges : [];
     return [...taskinfo, ...resources].map(({ code, path }) => ({ code, path: path.slice(0, 100), text: `was not looked at for ${this.name}` }));
   }
 

@@ -30,7 +30,7 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const MOST_VARIABLES = 500;
 
 /** As containerParameterName, for jobs of compose files. The part after `VAR.` keeps its letter case. Throws BadParameter. */
-export function composeParameterName(given: string): string {
+export function composeParameterName(given: string, others: readonly string[] = []): string {
   const upper = given.toUpperCase();
   if (upper.startsWith(VAR)) {
     const name = given.slice(VAR.length);
@@ -40,7 +40,7 @@ export function composeParameterName(given: string): string {
   const secret = secretParameterName(given);
   if (secret !== undefined) return secret;
   if (COMPOSE_PARAMETERS.some((known) => known.name === upper)) return upper;
-  const allowed = COMPOSE_PARAMETERS.map((known) => known.name).join(', ');
+  const allowed = [...COMPOSE_PARAMETERS.map((known) => known.name), ...others].join(', ');
   throw new GatewayError('BadParameter', `unknown parameter ${JSON.stringify(given.slice(0, 100))}; allowed here: ${allowed}`, { path: given });
 }
 

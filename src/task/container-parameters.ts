@@ -46,9 +46,9 @@ const ENV = 'ENV.';
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 /**
  * The canonical spelling of a parameter's name, which clients write in any letter case (DALI §3.1); the part after `ENV.`
- * keeps its own. Throws BadParameter that names the allowed ones.
+ * keeps its own. Throws BadParameter that names the allowed ones, and the `others` that the request may have.
  */
-export function containerParameterName(given: string): string {
+export function containerParameterName(given: string, others: readonly string[] = []): string {
   const upper = given.toUpperCase();
   if (upper.startsWith(ENV)) {
     const name = given.slice(ENV.length);
@@ -58,7 +58,7 @@ export function containerParameterName(given: string): string {
   const secret = secretParameterName(given);
   if (secret !== undefined) return secret;
   if (CONTAINER_PARAMETERS.some((known) => known.name === upper)) return upper;
-  const allowed = CONTAINER_PARAMETERS.map((known) => known.name).join(', ');
+  const allowed = [...CONTAINER_PARAMETERS.map((known) => known.name), ...others].join(', ');
   throw new GatewayError('BadParameter', `unknown parameter ${JSON.stringify(given.slice(0, 100))}; allowed here: ${allowed}`, { path: given });
 }
 

@@ -8,7 +8,7 @@ import { type Control, type JobRequest, parseJobRequest } from './job-request.ts
 import type { UwsParts } from './parts.ts';
 import { pathParameter } from './path-parameter.ts';
 import type { RequestDocument } from './request-documents.ts';
-import { readRequestFields } from './request-fields.ts';
+import { knownFields, readRequestFields } from './request-fields.ts';
 
 /** `DELETE {job}` (UWS 1.1 §2.2.3.2): gone at once, 303 to the list, to its bare URL because clients compare it. */
 export function deleteJob({ service, urls }: UwsParts): Handler {
@@ -86,11 +86,9 @@ async function readChange(ctx: HttpContext, { list, service, bodyLimit }: UwsPar
   const id = pathParameter(ctx, 'id');
   const caller = callerOf(ctx);
   await service.revision(id, caller);
-  const asked = parseJobRequest(await readRequestFields(ctx, bodyLimit, kind), controls, list);
-  if (kind !== 'change' && kind !== 'parameters' && asked.parameters[0] !== undefined) {
-    throw new GatewayError('BadParameter', `${asked.parameters[0].name} is no parameter of this resource; it takes ${controls.join(' or ')}`, { path: asked.parameters[0].name });
-  }
-  return { id, caller, asked };
+  const given = await readRequestFields(ctx, bodyLimit, kind);
+  if (kind !== 'change' && kind !== 'parameters') knownFields(given, controls);
+  return { id, caller, asked: parseJobRequest(given, controls, list) };
 }
 
 async function changePhase({ service }: UwsParts, id: string, caller: Caller, phase: 'RUN' | 'ABORT', message: string | undefined): Promise<void> {

@@ -52,7 +52,7 @@ export function parseJobRequest(given: RequestFields, allowed: readonly Control[
       here.add(name);
     }
   }
-  return { ...parseControls(controls), parameters: parseParameters(rest, given.uploads, LIST_PARAMETERS[list]) };
+  return { ...parseControls(controls), parameters: parseParameters(rest, given.uploads, LIST_PARAMETERS[list], allowed) };
 }
 
 function parseControls(controls: ReadonlyMap<string, string>): Omit<JobRequest, 'parameters'> {
@@ -132,10 +132,10 @@ function parseLifetime(text: string): number {
 }
 
 /** Fields as the job's parameters; a value `param:NAME` stands for the upload of that name (DALI 1.1 §3.4.5), and so does the upload itself. */
-function parseParameters(fields: readonly Field[], uploads: ReadonlyMap<string, string>, { nameOf, longest }: ListParameters): readonly GivenParameter[] {
+function parseParameters(fields: readonly Field[], uploads: ReadonlyMap<string, string>, { nameOf, longest }: ListParameters, controls: readonly Control[]): readonly GivenParameter[] {
   const used = new Set<string>();
   const parameters = fields.map(({ name: given, value }): GivenParameter => {
-    const name = nameOf(given);
+    const name = nameOf(given, controls);
     // a secret that looks like a reference is none: an error would quote it
     if (isSecretName(name) || !value.startsWith('param:')) return checked({ name, value }, longest);
     const upload = uploads.get(value.slice('param:'.length));
@@ -144,7 +144,7 @@ function parseParameters(fields: readonly Field[], uploads: ReadonlyMap<string, 
     return checked({ name, value: upload, byReference: true }, longest);
   });
   for (const [given, value] of uploads) {
-    if (!used.has(given)) parameters.push(checked({ name: nameOf(given), value, byReference: true }, longest));
+    if (!used.has(given)) parameters.push(checked({ name: nameOf(given, controls), value, byReference: true }, longest));
   }
   if (parameters.length > MAX_PARAMETERS) throw new GatewayError('BadParameter', `more than ${String(MAX_PARAMETERS)} parameters`);
   return parameters;

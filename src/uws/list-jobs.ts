@@ -22,7 +22,11 @@ export function listJobs({ service, urls }: UwsParts): Handler {
     const form = LIST_FORMS[representationOf(ctx)];
     const { everybody, ...filter } = parseListFilter(queryOf(ctx));
     const jobs = service.list(filter, callerOf(ctx), everybody);
-    if (ctx.method === 'HEAD') return answer(ctx, form.type, '');
+    if (ctx.method === 'HEAD') {
+      answer(ctx, form.type, '');
+      // nobody has rendered the list: no size is better than a wrong one (RFC 9110 §8.6)
+      return ctx.res.removeHeader('Content-Length');
+    }
     const chunks = render(jobs, form, urls);
     // The first chunk is awaited here, so that a store that fails is a 503 and not a broken answer.
     const first = await chunks.next();

@@ -5,8 +5,8 @@ import { CONTAINER_PARAMETERS, containerParameterName, type ParameterDescription
 /** What a job list takes. */
 export interface ListParameters {
   readonly descriptions: readonly ParameterDescription[];
-  /** The canonical spelling of a name. Throws BadParameter that names the allowed ones. */
-  readonly nameOf: (given: string) => string;
+  /** The canonical spelling of a name. Throws BadParameter that names the allowed ones, `others` among them. */
+  readonly nameOf: (given: string, others?: readonly string[]) => string;
   /** Bytes of one value at most. */
   readonly longest: number;
 }

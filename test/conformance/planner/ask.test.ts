@@ -246,7 +246,27 @@ describe('pratique ask, against planners of others', () => {
     answer = `{"reponseword":"YES","servicetype":"uri://docker-uws","serviceinfo":{"endpoint":"http://127.0.0.1:${String((list.address() as AddressInfo).port)}/jobs"}}`;
     const { code } = await call([url, '--image', 'x', '--run', '--output', join(folder, 'a/b')]).finally(() => list.close());
     expect(code).to.equal(0);
-    expect(readdirSync(folder, { recursive: true }).sort()).to.deep.equal(['a', 'a/b', 'a/b/_', 'a/b/_/_', 'a/b/_/_/evil', 'a/b/_/etc', 'a/b/_/etc/x']);
+    expect(readdirSync(folder, { recursive: true }).sort()).to.deep.equal(['a', 'a/b', 'a/b/%', 'a/b/%/etc', 'a/b/%/etc/x', 'a/b/%2E%2E', 'a/b/%2E%2E/%2E%2E', 'a/b/%2E%2E/%2E%2E/evil']);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('writes each result into a file of its own, however alike their names are', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pratique-ask-'));
+    const names = ['a?b', 'a*b', 'a_b', 'a*', 'a?/x', '...', 'über.csv', 'öber.csv', '%2F', '100%'];
+    const results = names.map((name) => `<result id="${name}" href="${encodeURIComponent(name)}"/>`).join('');
+    const list = createServer((request, response) => {
+      if (request.method === 'POST') response.writeHead(303, { location: '/jobs/1' }).end();
+      else if (/^\/jobs\/1(?:\?|$)/.test(request.url ?? '')) response.end(`<job><phase>COMPLETED</phase><results>${results}</results></job>`);
+      else response.end(decodeURIComponent((request.url ?? '').slice('/jobs/'.length)));
+    });
+    list.listen(0, '127.0.0.1');
+    await once(list, 'listening');
+    answer = `{"reponseword":"YES","servicetype":"uri://docker-uws","serviceinfo":{"endpoint":"http://127.0.0.1:${String((list.address() as AddressInfo).port)}/jobs"}}`;
+    const { code } = await call([url, '--image', 'x', '--run', '--output', folder]).finally(() => list.close());
+    expect(code).to.equal(0);
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8')).sort()).to.deep.equal([...names].sort());
+    expect(files.map(({ name }) => name)).to.include.members(['a_b', 'über.csv', 'öber.csv']);
     rmSync(folder, { recursive: true });
   });
 

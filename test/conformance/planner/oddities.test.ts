@@ -171,6 +171,19 @@ describe('Execution Planner note: oddities', () => {
     expect((await gateway.client.send('POST', '/accepts', yaml(bomb))).status).to.equal(400);
   });
 
+  it('24: says of a member without members that it is the one, not the document', async () => {
+    for (const [body, told] of [
+      ['{"tasktype":"uri://docker-container","taskinfo":"an image"}', 'BadRequest: taskinfo must have members, such as {"image": "registry.example.org/tools/cutout:1"}\n'],
+      ['tasktype: uri://docker-container\ntaskinfo: [a]\n', 'BadRequest: taskinfo must have members'],
+      ['tasktype: uri://docker-container\nresources: 5\n', 'BadRequest: resources must have members, such as {"minmemory": "2G"}\n'],
+      ['[a]', 'BadRequest: the document must be a mapping'],
+    ] as const) {
+      const answer = await gateway.client.send('POST', '/accepts', yaml(body));
+      expect(answer.status, body).to.equal(400);
+      expect(answer.text, body).to.match(new RegExp(`^${told.replace(/[{}[\]."]/g, '\\$&')}`));
+    }
+  });
+
   it('27: refuses a GET with a body, answers HEAD and OPTIONS, and lets the configured web pages ask', async () => {
     expect((await gateway.client.send('GET', '/accepts', yaml('tasktype: uri://docker-container'))).status).to.equal(400);
     expect(await gateway.client.send('HEAD', `/accepts?${DOCKER}`)).to.include({ status: 200, text: '' });

@@ -42,9 +42,9 @@ describe('Execution Planner: platforms of others (note §4.3, §8.1)', () => {
   }
 
   it('tells of members that no rule looks at', async () => {
-    const answer = await gateway.ask('tasktype=uri://binder-notebook&taskinfo.repository=https://github.com/x&taskinfo.branch=main&resources.mincores=2');
+    const answer = await gateway.ask('tasktype=uri://binder-notebook&taskinfo.repository=https://github.com/x&taskinfo.branch=main&resources.mincores=2&resources.maxcores=8');
     expect(answer.reponseword).to.equal('YES');
-    expect(answer.reponseinfo?.warnings?.map(({ path }) => path)).to.deep.equal(['taskinfo.branch', 'resources.cores']);
+    expect(answer.reponseinfo?.warnings?.map(({ path }) => path)).to.deep.equal(['taskinfo.branch', 'resources.mincores', 'resources.maxcores']);
   });
 
   it('compares resources where the configuration names them', async () => {

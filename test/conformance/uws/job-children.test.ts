@@ -132,6 +132,18 @@ describe('UWS 1.1 §2.2.2.3 results', () => {
     expect((await gateway.client.get(`${path}/results/sub/%C3%BC%20%26.txt`)).text).to.equal('x');
   });
 
+  it('50 [M] ids are unique, also of files that have the names of the gateway\'s own results', async () => {
+    const other = await gateway.executing();
+    gateway.engine.finish(idOf(other), { stdout: 'log', files: { 'output/output/stdout': 'c', 'output/stdout': 'b', stdout: 'a', endpoints: 'd', 'output/endpoints': 'e' } });
+    await gateway.reaches(other, 'COMPLETED');
+    const list = child(await parseXml((await gateway.client.get(other)).text), 'uws:results').children;
+    const read = await Promise.all(list.map(async ({ attributes }) => [attributes.id, (await gateway.client.get(attributes['xlink:href'] ?? '')).text]));
+    expect(Object.fromEntries(read)).to.deep.equal({
+      stdout: 'log', stderr: '', 'output/output/stdout': 'c', 'output/stdout': 'b', 'output/output/output/stdout': 'a', 'output/endpoints': 'd', 'output/output/endpoints': 'e',
+    });
+    expect(list).to.have.length(7);
+  });
+
   it('111 [R] 5.5 unknown ids and paths that lead elsewhere -> 404', async () => {
     for (const id of ['nothing', '../../etc/passwd', '..%2f..%2fetc%2fpasswd', '%2e%2e/%2e%2e/etc/passwd', 'sub%2F%C3%BC%20%26.txt', 'sub/', 'sub', '%00', 'stdout/x', '/stdout', './stdout', 'sub/../stdout']) {
       expect((await gateway.client.get(`${path}/results/${id}`)).status, id).to.equal(404);

@@ -221,4 +221,10 @@ describe('bad input 5.1: the job list', () => {
     });
   }
   it('5.1 DELETE has deleted nothing', async () => expect(await ids(gateway)).to.have.length(2));
+  it('HEAD tells no size where it does not know that of GET', async () => {
+    const head = await gateway.client.send('HEAD', '/uws/docker');
+    expect([head.status, head.headers['content-type'], head.headers['content-length'], head.text]).to.deep.equal([200, 'text/xml; charset=utf-8', undefined, '']);
+    expectRefused(await gateway.client.get('/uws/docker?LAST=0'), 400);
+    expect((await gateway.client.send('HEAD', '/uws/docker?LAST=0')).status).to.equal(400);
+  });
 });

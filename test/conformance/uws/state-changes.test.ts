@@ -229,6 +229,28 @@ describe('UWS 1.1 §2.2.3.3, §2.2.3.4 destruction and executionduration', () =>
     }
   });
 
+  it('57 [P] the quote of a job that runs goes with its executionduration', async () => {
+    const path = await gateway.executing({ EXECUTIONDURATION: '3600' });
+    const startTime = Date.parse(child(await documentOf(gateway, path), 'uws:startTime').text);
+    for (const [asked, seconds] of [['60', 60], ['0', 86_400], ['7200', 7200]] as const) {
+      await set(path, 'EXECUTIONDURATION', asked);
+      expect(await shown(path, 'quote')).to.equal(new Date(startTime + seconds * 1000).toISOString());
+    }
+    await gateway.client.post(path, { EXECUTIONDURATION: '90' });
+    expect(await shown(path, 'quote')).to.equal(new Date(startTime + 90_000).toISOString());
+  });
+
+  it('57 [P] a change that comes while the job is being started counts for its quote', async () => {
+    const release = gateway.engine.hold('start');
+    const path = await gateway.create({ IMAGE, PHASE: 'RUN', EXECUTIONDURATION: '3600' });
+    await gateway.engine.whenCalled('start', idOf(path));
+    await set(path, 'EXECUTIONDURATION', '60');
+    expect(await shown(path, 'quote')).to.equal('');
+    release();
+    const { startTime, quote } = await gateway.jobs.until(idOf(path), (job) => job.phase === 'EXECUTING' && job.quote === (job.startTime ?? 0) + 60_000);
+    expect(quote).to.equal((startTime ?? 0) + 60_000);
+  });
+
   it('5.4 executionduration missing, abc, -1, 1.5, empty -> 400; of a job that is over -> 403', async () => {
     const path = await gateway.create();
     for (const value of ['abc', '-1', '1.5', '', '3600.0', ' 5']) expectRefused(await set(path, 'EXECUTIONDURATION', value), 400, 'EXECUTIONDURATION');
@@ -359,6 +381,23 @@ describe('UWS 1.1 §2.2.3.7 parameters', () => {
       for (const target of [`${other}/parameters`, other]) expectRefused(await gateway.client.post(target, { 'ENV.X': '2' }), 403, phase);
       expectRefused(await gateway.client.send('PUT', `${other}/parameters/ENV.X`, { body: '2' }), 403, phase);
       expect(await parameters(other)).to.deep.equal({ 'ENV.X': '1' });
+    }
+  });
+
+  it('5.4 a name that is unknown -> 400 with those that are possible there, controls too', async () => {
+    const path = await gateway.create();
+    for (const [target, form, told] of [
+      [`${path}/phase`, { PHASE: 'RUN', TIMEOUT: '5' }, /^BadParameter: "TIMEOUT" is no parameter of this resource; it takes PHASE or MESSAGE\n$/],
+      [`${path}/executionduration`, { DESTRUCTION: '2026-01-03' }, /^BadParameter: "DESTRUCTION" .* it takes EXECUTIONDURATION or LIFETIME\n$/],
+      [`${path}/destruction`, { IMAGE }, /^BadParameter: "IMAGE" .* it takes DESTRUCTION\n$/],
+      [`${path}/parameters`, { TIMEOUT: '5' }, /"TIMEOUT"; allowed here: IMAGE, .*PORT, RUNID\n$/],
+      [path, { TIMEOUT: '5' }, /"TIMEOUT"; allowed here: IMAGE, .*PORT, ACTION, PHASE, MESSAGE, RUNID, DESTRUCTION, EXECUTIONDURATION, LIFETIME\n$/],
+      ['/uws/docker', { TIMEOUT: '5' }, /"TIMEOUT"; allowed here: IMAGE, .*PORT, PHASE, RUNID, .*EXECUTIONDURATION, LIFETIME, DECISION\n$/],
+      ['/uws/compose', { IMAGE }, /"IMAGE"; allowed here: COMPOSEFILE, .*SERVICE, PHASE, RUNID, .*DECISION\n$/],
+    ] as const) {
+      const answer = await gateway.client.post(target, form);
+      expectRefused(answer, 400);
+      expect(answer.text, target).to.match(told);
     }
   });
 
