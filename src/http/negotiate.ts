@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** How much a client wants each representation: 0 = not at all, 1 = most (RFC 9110 §12.5.1). */
+/** How much a client wants each representation: 0 = not at all, 1 = most (RFC 9110 §12.5.1); a named one a hair more than others. */
 export interface Preferences {
   readonly xml: number;
   readonly json: number;
@@ -64,8 +64,14 @@ function readRange(text: string): Range | undefined {
   return { type, quality: quality >= 0 && quality <= 1 ? quality : 0 };
 }
 
-/** The most specific range that matches decides. */
+/** Less than any two qualities differ by (RFC 9110 §12.4.2: three digits). */
+const HAIR = 0.0001;
+
+/**
+ * The most specific range that matches decides. What is named is wanted a hair more than what only a wildcard stands for: portals
+ * whose library sends `application/json, text/plain, *\/*` read JSON.
+ */
 function qualityOf(ranges: readonly Range[], type: string): number {
   const of = (wanted: string): number | undefined => ranges.find((range) => range.type === wanted)?.quality;
-  return of(type) ?? of(`${type.slice(0, type.indexOf('/'))}/*`) ?? of('*/*') ?? 0;
+  return of(type) ?? Math.max(0, (of(`${type.slice(0, type.indexOf('/'))}/*`) ?? of('*/*') ?? 0) - HAIR);
 }

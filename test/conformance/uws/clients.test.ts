@@ -114,6 +114,11 @@ describe('117 [P] CADC\'s and STILTS\' readers, their rules by value (uws.md 2.5
     expect(answer.headers['content-type']).to.match(/^text\/xml/);
   });
 
+  it('what libraries of portals send by themselves as Accept is answered in JSON (axios, Angular)', async () => {
+    const answer = await gateway.client.get('/uws/docker', { accept: 'application/json, text/plain, */*' });
+    expect(answer.headers['content-type']).to.match(/^application\/json/);
+  });
+
   it('STILTS waits without a pause of its own: WAIT=-1 with the phase it has seen is held', async () => {
     const path = await gateway.create();
     const request = gateway.client.get(`${path}?WAIT=-1&PHASE=PENDING`);
