@@ -84,7 +84,7 @@ export class ComposePlatform implements Platform {
     const excess = await this.#parts.excess?.(caller, verdict.project);
     if (excess !== undefined) return { ...excessAnswer(excess), decision, ...common, warnings };
     this.#parts.promised?.(verdict.project);
-    return { word: 'YES', interfaces: [this.#offer(servicetype, task, verdict.project.resources, asked.ranges)], decision, ...common, warnings };
+    return { word: 'YES', interfaces: [this.#offer(servicetype, { task, decision: verdict.decision.id }, verdict.project.resources, asked.ranges)], decision, ...common, warnings };
   }
 
   /** The same task with the file that is to be had there, or why it is not. Nothing is fetched for who could not have it judged. */
@@ -102,13 +102,15 @@ export class ComposePlatform implements Platform {
   }
 
   /** What a program needs to run the file: where, how, and with which parameters; of secrets the names of those that only the client can add. */
-  #offer(servicetype: string, task: ComposeTask | undefined, resources: Resources | undefined, asked: Ranges): ServiceInterface {
+  #offer(servicetype: string, judged: { readonly task: ComposeTask; readonly decision: string } | undefined, resources: Resources | undefined, asked: Ranges): ServiceInterface {
+    const task = judged?.task;
     const site = this.#parts.site();
     const duration = grantedDuration(asked.duration, site.executionDuration);
     const parameters: Record<string, Info> = {
       ...(task === undefined ? {} : Object.fromEntries(formatComposeParameters(task).map(({ name, value }) => [name, value]))),
       ...(duration === 0 ? {} : { EXECUTIONDURATION: String(duration) }),
       PHASE: 'RUN',
+      ...(judged === undefined ? {} : { DECISION: judged.decision }),
     };
     return {
       servicetype,

@@ -21,8 +21,8 @@ export interface WrapParts {
  */
 export async function wrapContainer(task: PinnedTask, logins: RegistryLogins | undefined, { policy }: WrapParts, caller: Caller, signal: AbortSignal): Promise<readonly GivenParameter[] | undefined> {
   const wrapped = { type: 'compose' as const, file: composeFileOf(task), variables: new Map<string, string>(), ...(logins === undefined ? {} : { logins }) };
-  const { accepted } = await policy.evaluateProject(wrapped, caller, signal);
-  return accepted ? formatComposeParameters(wrapped) : undefined;
+  const { accepted, decision } = await policy.evaluateProject(wrapped, caller, signal);
+  return accepted ? [...formatComposeParameters(wrapped), { name: 'DECISION', value: decision.id }] : undefined;
 }
 
 /** A compose file of one service that is this container: its image by digest, its words and variables as they are. */

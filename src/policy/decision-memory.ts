@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../caller.ts';
-import type { EarlierDecision } from '../task/decision.ts';
+import type { Decision, EarlierDecision } from '../task/decision.ts';
+import { manifestsOf, type PinnedWork } from '../task/project.ts';
 import type { Task } from '../task/task.ts';
 import type { Decisions, Door, Policy, ProjectPolicy, ProjectQuestion } from './policy.ts';
 import type { ProjectVerdict, Verdict } from './verdict.ts';
@@ -25,17 +26,22 @@ export class DecisionMemory implements Policy, ProjectPolicy, Decisions {
   async evaluate(task: Task, caller: Caller, signal: AbortSignal, door?: Door): Promise<Verdict> {
     const verdict = await this.#judge.evaluate(task, caller, signal, door);
     if (!verdict.accepted || (door !== undefined && door !== 'accepts')) return verdict;
-    const { id, policy, rule } = verdict.decision;
-    this.#given.set(id, { caller: caller.id, known: { policy, rule, manifest: verdict.task.image.manifestDigest } });
+    this.#remember(verdict.decision, caller, verdict.task);
     return verdict;
   }
 
-  evaluateProject(question: ProjectQuestion, caller: Caller, signal: AbortSignal, door?: Door): Promise<ProjectVerdict> {
-    return this.#judge.evaluateProject(question, caller, signal, door);
+  async evaluateProject(question: ProjectQuestion, caller: Caller, signal: AbortSignal, door?: Door): Promise<ProjectVerdict> {
+    const verdict = await this.#judge.evaluateProject(question, caller, signal, door);
+    if (verdict.accepted && (door === undefined || door === 'accepts')) this.#remember(verdict.decision, caller, verdict.project);
+    return verdict;
   }
 
   general(caller: Caller, signal: AbortSignal): ReturnType<Policy['general']> {
     return this.#judge.general(caller, signal);
+  }
+
+  #remember({ id, policy, rule }: Decision, caller: Caller, work: PinnedWork): void {
+    this.#given.set(id, { caller: caller.id, known: { policy, rule, manifest: manifestsOf(work) } });
   }
 
   earlier(id: string, caller: Caller): EarlierDecision {

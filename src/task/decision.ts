@@ -1,5 +1,6 @@
 import type { Instant } from '../clock.ts';
 import type { Digest } from '../image/digest.ts';
+import { manifestsOf, type PinnedWork } from './project.ts';
 
 /** One judgement, as it is recorded: by whose word, on whose base. */
 export interface Decision {
@@ -29,14 +30,21 @@ export interface Decision {
 export interface EarlierDecision {
   readonly id: string;
   /** Absent = not known here, or no longer, or not this client's. */
-  readonly known?: Pick<Decision, 'policy' | 'rule'> & { readonly manifest: Digest };
+  readonly known?: Pick<Decision, 'policy' | 'rule'> & {
+    /** As manifestsOf has it. */
+    readonly manifest: string;
+  };
 }
 
 /** In which the world has changed between a yes and a later judgement of what runs; empty = in nothing. */
-export function changesSince({ known }: EarlierDecision, now: Decision, manifest: Digest | undefined): readonly string[] {
+export function changesSince({ known }: EarlierDecision, now: Decision, work: PinnedWork | null): readonly string[] {
   if (known === undefined) return ['that decision is not remembered here: nothing can be compared'];
+  const images = new Set(work === null ? [] : manifestsOf(work).split('\n'));
+  const before = known.manifest.split('\n');
+  const other = before.filter((image) => !images.has(image));
   return [
-    ...(known.manifest === manifest ? [] : [`another image: it was ${known.manifest}`]),
+    ...other.map((image) => `another image: it was ${image}`),
+    ...(other.length === 0 && images.size > before.length ? ['images that were not there'] : []),
     ...(known.rule === now.rule ? [] : [`another rule: it was ${known.rule}`]),
     ...(known.policy === now.policy ? [] : [`another policy: it was ${known.policy}`]),
   ];

@@ -27,10 +27,11 @@ export function imagesOf(work: PinnedWork): readonly Image[] {
 
 /** Whether two are of the same images, service by service. */
 export function haveSameImages(one: PinnedWork, other: PinnedWork): boolean {
-  return digestsOf(one) === digestsOf(other);
+  return manifestsOf(one) === manifestsOf(other);
 }
 
-function digestsOf(work: PinnedWork): string {
+/** The digest of a container's manifest; of a project a line for each service, `web sha256:…`, in order of their names. */
+export function manifestsOf(work: PinnedWork): string {
   return work.type === 'container' ? work.image.manifestDigest : work.services.map(({ name, task }) => `${name} ${task.image.manifestDigest}`).sort().join('\n');
 }
 

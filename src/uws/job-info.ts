@@ -15,7 +15,7 @@ export function factsOf(job: Job, live: LiveFacts = {}): JobFacts {
   const { task, decision, follows, info } = job;
   const container = task?.type === 'container' ? task : undefined;
   const told = decision === null || decision.untold === true ? undefined : decision;
-  const changes = follows === undefined || told === undefined ? [] : changesSince(follows, told, container?.image.manifestDigest);
+  const changes = follows === undefined || told === undefined ? [] : changesSince(follows, told, task);
   return present({
     activity: live.waiting ?? info.message,
     queuePosition: live.queuePosition,

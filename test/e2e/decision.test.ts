@@ -41,6 +41,18 @@ describe('a job that follows a yes', () => {
     expect(await site.result(job, 'stdout'), 'the limit that the kernel holds it to').to.equal(`one\n${String(96 * 2 ** 20)}\n`);
   });
 
+  it('a compose file likewise: the job names the decision, and says which service has another image', async () => {
+    const file = JSON.stringify({ services: { web: { image, command: 'sh -c true' }, side: { image: await site.push('side', 'true'), command: 'sh -c true' } } });
+    const body = new URLSearchParams({ tasktype: 'uri://docker-compose', 'taskinfo.composefile': file });
+    const [offer] = ((await (await fetch(`${site.url}/accepts`, { method: 'POST', body })).json()) as Offer).interfaces;
+    if (offer === undefined) throw new Error('no interface is offered');
+    const { endpoint, parameters } = offer.serviceinfo;
+    const run = async (): Promise<Readonly<Record<string, unknown>>> => (await site.ended((await fetch(endpoint, { method: 'POST', body: new URLSearchParams(parameters), redirect: 'manual' })).headers.get('location') ?? '')).jobInfo ?? {};
+    expect(await run()).to.include({ followsDecision: parameters['DECISION'] }).and.not.to.have.property('changedSinceDecision');
+    await site.push('side', 'echo other');
+    expect((await run())['changedSinceDecision']).to.satisfy((changes: readonly string[]) => changes.length === 1 && /^another image: it was side sha256:[0-9a-f]{64}$/.test(changes[0] ?? ''));
+  });
+
   it('says that nothing can be compared where the decision is not known here', async () => {
     const id = '00000000-0000-4000-8000-000000000000';
     expect(await infoOf({ IMAGE: image, DECISION: id })).to.deep.include({ followsDecision: id, changedSinceDecision: ['that decision is not remembered here: nothing can be compared'] });

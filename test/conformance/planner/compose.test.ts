@@ -135,7 +135,7 @@ describe('Execution Planner note §4.2: compose files', () => {
     const answer = await gateway.post({ body: JSON.stringify(task), headers: { 'content-type': 'application/json' } });
     expect(answer.interfaces?.map(nameOf)).to.deep.equal(both);
     const { parameters } = answer.interfaces?.[1]?.serviceinfo as unknown as { readonly parameters: Readonly<Record<string, string>> };
-    expect(parameters).to.have.keys('COMPOSEFILE', 'EXECUTIONDURATION', 'PHASE');
+    expect(parameters).to.have.keys('COMPOSEFILE', 'DECISION', 'EXECUTIONDURATION', 'PHASE');
     const verdict = await gateway.site.policy.evaluateProject({ file: parameters['COMPOSEFILE'] ?? '', variables: new Map() }, { id: null, groups: [] }, AbortSignal.timeout(10_000));
     const [service, ...others] = verdict.accepted ? verdict.project.services : [];
     expect(others).to.deep.equal([]);
@@ -201,7 +201,7 @@ describe('Execution Planner note §4.2: compose files', () => {
     for (const secrets of ['token', ['token'], '{token}', ['token', 'token'], { 0: 'token' }]) {
       const { reponseword, serviceinfo } = await ask(file, { secrets });
       expect([reponseword, (serviceinfo as unknown as Record<string, unknown>)['secrets']], JSON.stringify(secrets)).to.deep.equal(['YES', ['SECRET.token']]);
-      expect(serviceinfo?.parameters).to.have.keys('COMPOSEFILE', 'EXECUTIONDURATION', 'PHASE');
+      expect(serviceinfo?.parameters).to.have.keys('COMPOSEFILE', 'DECISION', 'EXECUTIONDURATION', 'PHASE');
     }
     expect((await ask(file, { secrets: ['token', 'other'] })).reponseinfo?.warnings?.map(({ code, text: said }) => `${code} ${said}`)).to.deep.equal(['compose.warning no service of the file gets the secret "other"']);
     const values: readonly Readonly<Record<string, unknown>>[] = [
