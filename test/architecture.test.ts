@@ -13,18 +13,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   image: [],
   task: ['image'],
   job: ['task', 'image'],
-  registry: ['image', 'task/units.ts', 'untrusted-fetch.ts'],
+  registry: ['image', 'untrusted-fetch.ts'],
   engine: ['task', 'image'],
   egress: ['untrusted-fetch.ts'],
   store: ['job', 'task', 'image/digest.ts'],
   policy: ['registry/registry.ts', 'task', 'image', 'compose'],
   execution: ['policy/policy.ts', 'policy/verdict.ts', 'engine/engine.ts', 'store/job-store.ts', 'store/pulled-images.ts', 'store/result-store.ts', 'store/usage-store.ts', 'job', 'task', 'image'],
-  http: ['image/strict-json.ts', 'task/unit-schemas.ts'],
+  http: ['task/unit-schemas.ts'],
   control: [],
   uws: ['execution', 'store/job-store.ts', 'job', 'task', 'image', 'http'],
-  identity: ['untrusted-fetch.ts', 'http', 'policy/wildcard.ts'],
-  quota: ['job', 'task', 'store/job-store.ts', 'store/usage-store.ts', 'policy/policy.ts', 'policy/verdict.ts', 'execution/admission.ts'],
-  compose: ['image', 'task'],
+  identity: ['untrusted-fetch.ts', 'http'],
+  quota: ['task', 'store/job-store.ts', 'store/usage-store.ts', 'policy/policy.ts', 'policy/verdict.ts', 'execution/admission.ts'],
+  compose: ['image'],
   planner: ['execution/admission.ts', 'execution/closure.ts', 'policy/policy.ts', 'policy/verdict.ts', 'task', 'image', 'http', 'job/instant.ts', 'untrusted-fetch.ts'],
 };
 
@@ -57,9 +57,28 @@ function folderOf(file: string): string {
   return file.includes('/') ? (file.split('/')[0] ?? '') : file;
 }
 
+function targetOf({ from, to }: Import): string {
+  return relative(SRC, normalize(join(SRC, dirname(from), to))).replaceAll('\\', '/');
+}
+
+const ours = imports.filter(({ to }) => to.startsWith('.'));
+
+/** A circle of files that import each other, as far as `file` leads to one; undefined = none. */
+function circleFrom(file: string, of: ReadonlyMap<string, readonly string[]>, path: readonly string[] = [], seen = new Set<string>()): readonly string[] | undefined {
+  if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+  if (seen.has(file)) return undefined;
+  seen.add(file);
+  for (const next of of.get(file) ?? []) {
+    const circle = circleFrom(next, of, [...path, file], seen);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+}
+
 /** What is wrong with an import between two of our files; undefined = nothing. */
-function violation({ from, to }: Import): string | undefined {
-  const target = relative(SRC, normalize(join(SRC, dirname(from), to))).replaceAll('\\', '/');
+function violation(each: Import): string | undefined {
+  const { from } = each;
+  const target = targetOf(each);
   const [here, there] = [folderOf(from), folderOf(target)];
   if (here === there || GROUND.includes(target) || TOP.includes(here)) return undefined;
   const allowed = GROUND.includes(from) || from === 'untrusted-fetch.ts' ? [] : MAY_IMPORT[here];
@@ -75,7 +94,21 @@ describe('architecture', () => {
   });
 
   it('imports point down', () => {
-    expect(imports.filter(({ to }) => to.startsWith('.')).map(violation).filter((text) => text !== undefined)).to.deep.equal([]);
+    expect(ours.map(violation).filter((text) => text !== undefined)).to.deep.equal([]);
+  });
+
+  it('imports go in no circles', () => {
+    const of = new Map(files.map((file) => [file, ours.filter(({ from }) => from === file).map(targetOf)]));
+    const seen = new Set<string>();
+    expect(files.map((file) => circleFrom(file, of, [], seen)).filter((circle) => circle !== undefined)).to.deep.equal([]);
+    const [first = ''] = of.get('main.ts') ?? [];
+    expect(circleFrom('main.ts', new Map([...of, [first, ['main.ts']]])), 'one would be seen').to.deep.equal(['main.ts', first, 'main.ts']);
+  });
+
+  it('allows nothing that nobody does', () => {
+    const used = new Set(ours.flatMap((each) => [folderOf(targetOf(each)), targetOf(each)].map((target) => `${folderOf(each.from)} ${target}`)));
+    const idle = Object.entries(MAY_IMPORT).flatMap(([folder, allowed]) => allowed.filter((entry) => !used.has(`${folder} ${entry}`)).map((entry) => `${folder} ${entry}`));
+    expect(idle).to.deep.equal([]);
   });
 
   it('would see an import that points up, and one of an adapter', () => {

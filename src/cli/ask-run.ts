@@ -1,10 +1,9 @@
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { isList } from '../planner/question.ts';
-import type { AskSurroundings } from './ask.ts';
 import { mustBeAtPlanner } from './ask-confidential.ts';
 import { branchAt, type OfferedInterface, type PlannerAnswer, textAt } from './ask-planner.ts';
-import { type AskSession, printable, request, unexpected } from './ask-session.ts';
+import { type AskSession, type AskSurroundings, printable, request, unexpected } from './ask-session.ts';
 import { readJob, type UwsJob, type UwsResult } from './uws-job.ts';
 
 /** Seconds that one look at the job may be held by the server. */

@@ -1,4 +1,17 @@
+import type { Clock } from '../clock.ts';
 import type { UntrustedFetch, UntrustedResponse } from '../untrusted-fetch.ts';
+
+/** What the command works with; replaced in tests. */
+export interface AskSurroundings {
+  readonly clock: Clock;
+  /** Prints to standard output. */
+  readonly out: (text: string) => void;
+  /** Prints to standard error. */
+  readonly err: (text: string) => void;
+  /** Whether a line on standard error can be written over. */
+  readonly overwrites: boolean;
+  readonly environment: NodeJS.ProcessEnv;
+}
 
 /** One person's talk with a planner and the services that it names. */
 export interface AskSession {

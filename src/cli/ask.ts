@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Clock, SystemClock } from '../clock.ts';
+import { SystemClock } from '../clock.ts';
 import { UntrustedFetch } from '../untrusted-fetch.ts';
 import { readConfidential } from './ask-confidential.ts';
 import { type AskedQuestion, askPlanner } from './ask-planner.ts';
 import { printAnswer } from './ask-print.ts';
 import { runOffer } from './ask-run.ts';
+import type { AskSurroundings } from './ask-session.ts';
 
 export const ASK_USAGE = `Usage: pratique ask URL [options] [-- WORD...]
 
@@ -25,18 +26,6 @@ Asks an IVOA Execution Planner (URL: of /accepts, or of what it stands below) wh
 A bearer token is taken from PRATIQUE_TOKEN. It, secrets and logins are sent to URL's own host only; the value of a secret to the job alone.
 Exit code: 0 yes (with --run: and the job completed), 1 no (or the job did not complete), 2 no answer.
 `;
-
-/** What the command works with; replaced in tests. */
-export interface AskSurroundings {
-  readonly clock: Clock;
-  /** Prints to standard output. */
-  readonly out: (text: string) => void;
-  /** Prints to standard error. */
-  readonly err: (text: string) => void;
-  /** Whether a line on standard error can be written over. */
-  readonly overwrites: boolean;
-  readonly environment: NodeJS.ProcessEnv;
-}
 
 /** A call that cannot be understood; the message says why. */
 export class AskUsage extends Error {

@@ -1,6 +1,6 @@
 import type { SecretBox } from '../job/secret-box.ts';
 import type { CreationKey } from '../store/job-store.ts';
-import type { GivenParameter } from '../task/container-parameters.ts';
+import type { GivenParameter } from '../task/parameter.ts';
 import { isSecretName } from '../task/secret-parameters.ts';
 
 /** A digest of short texts can be guessed; what is added for secrets cannot, without the site's key. */

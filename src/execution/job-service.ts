@@ -11,7 +11,7 @@ import type { Decisions } from '../policy/policy.ts';
 import type { Reason } from '../policy/verdict.ts';
 import type { CreationKey, EarlierCreation, JobStore } from '../store/job-store.ts';
 import type { ResultStore } from '../store/result-store.ts';
-import type { GivenParameter } from '../task/container-parameters.ts';
+import type { GivenParameter } from '../task/parameter.ts';
 import { isProjectJob } from '../task/project.ts';
 import type { Admission } from './admission.ts';
 import { keyWithSecrets } from './creation-fingerprint.ts';

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import type { GivenParameter } from '../task/container-parameters.ts';
+import type { GivenParameter } from '../task/parameter.ts';
 import { isLogin, isSecretFile, isSecretName, secretFileOf } from '../task/secret-parameters.ts';
 import type { Job, Parameter } from './job.ts';
 import type { SecretBox } from './secret-box.ts';

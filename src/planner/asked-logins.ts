@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { Field } from '../http/request-body.ts';
-import type { GivenParameter } from '../task/container-parameters.ts';
+import type { GivenParameter } from '../task/parameter.ts';
 import { canBeSecret, secretParameterName } from '../task/secret-parameters.ts';
 import { type Branch, isBranch, type Value } from './question.ts';
 import { pairsOf, textOf } from './value-readers.ts';

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import { composeParameterName, type ComposeTask, parseComposeParameters } from '../task/compose-parameters.ts';
-import type { GivenParameter } from '../task/container-parameters.ts';
+import type { GivenParameter } from '../task/parameter.ts';
 import { canBeSecret, isSecretFile } from '../task/secret-parameters.ts';
 import { type Branch, isBranch, UploadedDocument, type Value, type Warning } from './question.ts';
 import { LOGINS, readLogins } from './asked-logins.ts';

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts';
-import { containerParameterName, type GivenParameter } from '../task/container-parameters.ts';
+import { containerParameterName } from '../task/container-parameters.ts';
+import type { GivenParameter } from '../task/parameter.ts';
 import type { Branch, Warning } from './question.ts';
 import { LOGINS, readLogins } from './asked-logins.ts';
 import { pairsOf, textOf, wordsOf } from './value-readers.ts';

@@ -4,7 +4,7 @@ import { formatReference } from '../image/reference.ts';
 import type { RegistryLogins } from '../image/registry-logins.ts';
 import type { ProjectPolicy } from '../policy/policy.ts';
 import { formatComposeParameters } from '../task/compose-parameters.ts';
-import type { GivenParameter } from '../task/container-parameters.ts';
+import type { GivenParameter } from '../task/parameter.ts';
 import type { PinnedTask } from '../task/task.ts';
 import { formatSize } from '../task/units.ts';
 

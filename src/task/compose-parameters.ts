@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { RegistryLogins } from '../image/registry-logins.ts';
-import type { GivenParameter, ParameterDescription } from './container-parameters.ts';
+import type { GivenParameter, ParameterDescription } from './parameter.ts';
 import { isSecretFile, isSecretName, parseLogins, refuseLargeSecrets, secretFileOf, secretParameterName } from './secret-parameters.ts';
 
 /** Everything that a job in `/uws/compose` can be told. */

@@ -3,22 +3,10 @@ import { GatewayError } from '../errors.ts';
 import { parseReference, type Reference } from '../image/reference.ts';
 import type { RegistryLogins } from '../image/registry-logins.ts';
 import { MOST_PORTS } from './endpoints.ts';
+import type { GivenParameter, ParameterDescription } from './parameter.ts';
 import { parseLogins, refuseLargeSecrets, secretParameterName } from './secret-parameters.ts';
 import type { ContainerTask } from './task.ts';
 import { parseCores, parseCount, parseSize } from './units.ts';
-
-/** What a job list tells about one parameter it takes; `/jobtypes`, `/capabilities` and the 400s are made from it. */
-export interface ParameterDescription {
-  /** Canonical name; `ENV.<NAME>` stands for every name with that prefix. */
-  readonly name: string;
-  readonly type: 'string' | 'number';
-  readonly description: string;
-  readonly unit?: string;
-  readonly required: boolean;
-  /** Whether it may be given several times. */
-  readonly multiple: boolean;
-  readonly example: string;
-}
 
 /** Everything that a job in `/uws/docker` can be told. */
 export const CONTAINER_PARAMETERS: readonly ParameterDescription[] = [
@@ -33,14 +21,6 @@ export const CONTAINER_PARAMETERS: readonly ParameterDescription[] = [
   { name: 'REGISTRY.<HOST>', type: 'string', required: false, multiple: false, example: 'REGISTRY.registry.example.org=user:password', description: 'Your own login for the registry of the image, where the site takes such: it is read and pulled with it instead of the site\'s. Nobody can read it afterwards. Never in a URL.' },
   { name: 'PORT', type: 'number', required: false, multiple: true, example: '8080', description: 'A TCP port on which the container serves; while the job runs its owner reaches it at {job}/endpoints/main/{port}/. Repeated for each.' },
 ];
-
-/** One parameter as the client gave it: canonical name, exact value. */
-export interface GivenParameter {
-  readonly name: string;
-  readonly value: string;
-  /** Whether it came as an upload. */
-  readonly byReference?: true;
-}
 
 const ENV = 'ENV.';
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;

@@ -1,5 +1,5 @@
 import { formatReference } from '../image/reference.ts';
-import type { GivenParameter } from './container-parameters.ts';
+import type { GivenParameter } from './parameter.ts';
 import type { PinnedTask } from './task.ts';
 import { formatSize } from './units.ts';
 

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import { parseDomain } from '../image/reference.ts';
 import { type RegistryLogin, RegistryLogins } from '../image/registry-logins.ts';
-import type { GivenParameter } from './container-parameters.ts';
+import type { GivenParameter } from './parameter.ts';
 
 const SECRET = 'SECRET.';
 const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;

@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.ts';
 import type { Field } from '../http/request-body.ts';
 import { parseInstant } from '../job/instant.ts';
 import type { JobListName } from '../job/job.ts';
-import type { GivenParameter } from '../task/container-parameters.ts';
+import type { GivenParameter } from '../task/parameter.ts';
 import { isLogin, isSecretName } from '../task/secret-parameters.ts';
 import { parseDuration } from '../task/units.ts';
 import { LIST_PARAMETERS, type ListParameters } from './list-parameters.ts';

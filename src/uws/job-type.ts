@@ -1,7 +1,7 @@
 import type { JobLimits } from '../execution/limits.ts';
 import type { JobListName } from '../job/job.ts';
 import { MOST_PORTS } from '../task/endpoints.ts';
-import type { ParameterDescription } from '../task/container-parameters.ts';
+import type { ParameterDescription } from '../task/parameter.ts';
 import { isLogin, isSecretName } from '../task/secret-parameters.ts';
 import { formatSize } from '../task/units.ts';
 import { type JsonSchema, published } from '../http/openapi.ts';

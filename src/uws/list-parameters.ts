@@ -1,6 +1,7 @@
 import type { JobListName } from '../job/job.ts';
 import { COMPOSE_PARAMETERS, composeParameterName } from '../task/compose-parameters.ts';
-import { CONTAINER_PARAMETERS, containerParameterName, type ParameterDescription } from '../task/container-parameters.ts';
+import { CONTAINER_PARAMETERS, containerParameterName } from '../task/container-parameters.ts';
+import type { ParameterDescription } from '../task/parameter.ts';
 
 /** What a job list takes. */
 export interface ListParameters {

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock, Instant } from '../clock.ts';
 import type { JobProgress } from '../execution/job-progress.ts';
 import type { JobService } from '../execution/job-service.ts';
 import type { JobWatch } from '../execution/job-watch.ts';
@@ -7,8 +7,13 @@ import type { Logger } from '../logger.ts';
 import { EndpointConnections } from './endpoint-connections.ts';
 import { JobDocuments } from './job-documents.ts';
 import { JobUrls } from './urls.ts';
-import type { ResultLinks } from './result-link.ts';
 import { type WaitLimits, Waiting } from './wait.ts';
+
+/** Signs what a link to one result says, and knows its own signatures. */
+export interface ResultLinks {
+  sign(jobId: string, resultId: string, expires: Instant): string;
+  isSigned(jobId: string, resultId: string, expires: Instant, signature: string): boolean;
+}
 
 /** What the UWS face of one job list is made from. */
 export interface UwsOptions {

@@ -1,5 +1,4 @@
 import type { Caller } from '../caller.ts';
-import type { Instant } from '../clock.ts';
 import { GatewayError } from '../errors.ts';
 import type { Handler, HttpContext } from '../http/handler.ts';
 import { queryOf, valueOf } from '../http/parameters.ts';
@@ -12,12 +11,6 @@ import { pathParameter } from './path-parameter.ts';
 import { representationOf } from './representation.ts';
 import { knownFields, readRequestFields } from './request-fields.ts';
 import { resultIdOf } from './result-id.ts';
-
-/** Signs what a link to one result says, and knows its own signatures. */
-export interface ResultLinks {
-  sign(jobId: string, resultId: string, expires: Instant): string;
-  isSigned(jobId: string, resultId: string, expires: Instant, signature: string): boolean;
-}
 
 /** How long a link is good where nobody says, and at most (seconds). The end of the job is its end too. */
 const LIFETIME = 24 * 3600;

@@ -1,4 +1,4 @@
-import type { ParameterDescription } from '../task/container-parameters.ts';
+import type { ParameterDescription } from '../task/parameter.ts';
 import type { XmlElement } from './xml.ts';
 
 /** VODataService's simple types (VODataService 1.2 §3.5.2). */

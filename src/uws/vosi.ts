@@ -3,7 +3,7 @@ import type { Handler } from '../http/handler.ts';
 import { formatInstant } from '../job/instant.ts';
 import type { Instant } from '../clock.ts';
 import { callerOf } from '../http/request-caller.ts';
-import type { ParameterDescription } from '../task/container-parameters.ts';
+import type { ParameterDescription } from '../task/parameter.ts';
 import { answer } from './answer.ts';
 import { parametersToVoDataService } from './vosi-parameters.ts';
 import { type XmlElement, xmlDocument, xmlText } from './xml.ts';
