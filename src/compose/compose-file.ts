@@ -76,7 +76,10 @@ export interface ComposeService extends Place {
   readonly profiles: readonly Said<string>[];
   readonly replicas?: Said<number>;
   readonly scale?: Said<number>;
-  readonly readOnly?: boolean;
+  readonly readOnly?: Said<boolean>;
+  readonly init?: Said<boolean>;
+  readonly tty?: Said<boolean>;
+  readonly stdinOpen?: Said<boolean>;
   readonly restart?: Said<string>;
   readonly stopSignal?: Said<string>;
   /** Milliseconds. */

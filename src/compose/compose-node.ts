@@ -13,6 +13,8 @@ export interface ScalarNode extends Place {
   readonly value: ScalarValue;
   /** A variable in it has no value, so that nothing can be said about this one yet. */
   readonly open?: true;
+  /** A number that is written with a 0 before it: octal to Compose, and not to YAML 1.2. */
+  readonly octal?: true;
 }
 
 export interface ListNode extends Place {

@@ -12,6 +12,8 @@ export interface Outline {
   readonly items: readonly Outline[];
   /** Written elsewhere, under an anchor. */
   readonly aliased: boolean;
+  /** Of a text without quotes, its characters. */
+  readonly plain?: string;
 }
 
 interface Growing {
@@ -20,6 +22,7 @@ interface Growing {
   merged: Outline[];
   items: Outline[];
   aliased: boolean;
+  plain?: string;
 }
 
 /** The outline of the one document that these events of `text` describe. */
@@ -67,6 +70,7 @@ class Reader {
       return target === undefined ? node : { ...target, line, aliased: true };
     }
     if (event.anchorStart !== -1) this.#anchors.set(this.#name(event), node);
+    if (event.type === EVENT_ID.SCALAR && event.style === SCALAR_STYLE.PLAIN) node.plain = getScalarValue(this.#text, event);
     if (event.type === EVENT_ID.SEQUENCE) this.#items(node);
     if (event.type === EVENT_ID.MAPPING) this.#members(node);
     return node;

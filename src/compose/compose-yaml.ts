@@ -62,7 +62,7 @@ class Walk {
     this.#left -= 1;
     if (this.#left < 0) throw unreadable(`the file has more than ${String(MAX_NODES)} values once its aliases are followed`, path, line);
     if (path.length > MAX_DEPTH) throw unreadable(`the file is nested deeper than ${String(MAX_DEPTH)}`, path, line);
-    if (typeof value !== 'object' || value === null) return { kind: 'scalar', value: scalar(value, path, line), path, line };
+    if (typeof value !== 'object' || value === null) return { kind: 'scalar', value: scalar(value, path, line), path, line, ...(typeof value === 'number' && /^[+-]?0\d/.test(outline?.plain ?? '') ? { octal: true as const } : {}) };
     if (this.#above.has(value)) throw unreadable(`${formatPath(path)} refers to something that contains it`, path, line);
     this.#above.add(value);
     const node = Array.isArray(value) ? this.#list(value, outline, path, line) : this.#map(value, outline, path, line);

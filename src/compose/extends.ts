@@ -7,6 +7,8 @@ const MAX_DEPTH = 8;
 
 /** Lists that replace their base's instead of following them (Compose Specification, 13-merge). */
 const REPLACED: ReadonlySet<string> = new Set(['command', 'entrypoint', 'test']);
+/** Lists that may be written as a single text. */
+const ONE_OR_MANY: ReadonlySet<string> = new Set(['dns', 'dns_opt', 'dns_search', 'tmpfs']);
 
 export interface Extended {
   readonly root: MapNode;
@@ -90,21 +92,31 @@ function merge(base: MapNode, over: MapNode, parent: string): MapNode {
 }
 
 function mergeValues(base: ComposeNode, over: ComposeNode, name: string, parent: string): ComposeNode {
-  const [below, above] = base.kind === over.kind ? [base, over] : [asMap(base), asMap(over)];
+  if (REPLACED.has(name) && (parent === '' || parent === 'healthcheck')) return over;
+  // nothing takes nothing away
+  if (over.kind === 'scalar' && over.value === null) return base;
+  const single = parent === '' && ONE_OR_MANY.has(name);
+  const [first, second] = single ? [asList(base), asList(over)] : [base, over];
+  const [below, above] = first.kind === second.kind ? [first, second] : [asMap(first, name), asMap(second, name)];
   if (below.kind === 'map' && above.kind === 'map') return merge(below, above, name);
-  if (base.kind !== 'list' || over.kind !== 'list' || (REPLACED.has(name) && (parent === '' || parent === 'healthcheck'))) return over;
-  const items: ListNode['items'] = [...base.items, ...over.items];
-  return { ...over, items };
+  if (first.kind !== 'list' || second.kind !== 'list') return over;
+  const items: ListNode['items'] = [...first.items, ...second.items];
+  return { ...second, items };
 }
 
-/** A list of `NAME=value` or of names, as the mapping that it stands for; anything else as it is. */
-function asMap(node: ComposeNode): ComposeNode {
+function asList(node: ComposeNode): ComposeNode {
+  return node.kind === 'scalar' && node.value !== null ? { kind: 'list', items: [node], path: node.path, line: node.line } : node;
+}
+
+/** A list of `NAME=value` or of names, of hosts `NAME:address` too, as the mapping that it stands for; anything else as it is. */
+function asMap(node: ComposeNode, name: string): ComposeNode {
   if (node.kind !== 'list') return node;
+  const separator = name === 'extra_hosts' ? /[=:]/ : /=/;
   const entries = new Map<string, ComposeNode>();
   for (const item of node.items) {
     if (item.kind !== 'scalar' || typeof item.value !== 'string') return node;
-    const equals = item.value.indexOf('=');
-    entries.set(equals === -1 ? item.value : item.value.slice(0, equals), { ...item, value: equals === -1 ? null : item.value.slice(equals + 1) });
+    const at = item.value.search(separator);
+    entries.set(at === -1 ? item.value : item.value.slice(0, at), { ...item, value: at === -1 ? null : item.value.slice(at + 1) });
   }
   return { kind: 'map', entries, path: node.path, line: node.line };
 }

@@ -7,18 +7,19 @@ const TYPES = ['volume', 'bind', 'tmpfs', 'npipe', 'cluster', 'image'] as const;
 const HOST_PATH = /^(?:[./~\\]|[A-Za-z]:[\\/])/;
 const WINDOWS_DRIVE = /^[A-Za-z]:[\\/]/;
 
-/** `volumes` and `tmpfs` of a service, the later of two with one target. */
+/** `volumes` and `tmpfs` of a service; of each the later of two with one target. */
 export function readMounts(service: ComposeNode, reading: Reading): readonly ServiceMount[] {
   const mounts = new Map<string, ServiceMount>();
   for (const node of reading.items(member(service, 'volumes'))) {
     const mount = node.kind === 'map' ? longMount(node, reading) : shortMount(node, reading);
     if (mount !== undefined) mounts.set(mount.target, mount);
   }
+  const memory = new Map<string, ServiceMount>();
   for (const said of reading.texts(member(service, 'tmpfs'))) {
     const mount = tmpfsMount(said, reading);
-    if (mount !== undefined) mounts.set(mount.target, mount);
+    if (mount !== undefined) memory.set(mount.target, mount);
   }
-  return [...mounts.values()];
+  return [...mounts.values(), ...memory.values()];
 }
 
 /** `[SOURCE:]TARGET[:OPTION,…]`. */

@@ -6,10 +6,10 @@ const PORTS = /^(?:(?<host>\[[0-9A-Fa-f:.]+\]|[0-9.]+|[A-Za-z][A-Za-z0-9.-]*|\*)
 const CONDITIONS = ['service_started', 'service_healthy', 'service_completed_successfully'] as const;
 const MAX_PORT = 65_535;
 
-/** `networks` of a service; undefined where it names none. */
+/** `networks` of a service; undefined where it names none, an empty list too: that is the default network to Compose. */
 export function readServiceNetworks(service: ComposeNode, reading: Reading): readonly ServiceNetwork[] | undefined {
   const node = member(service, 'networks');
-  if (node === undefined) return undefined;
+  if (node === undefined || (node.kind === 'map' && node.entries.size === 0) || (node.kind === 'list' && node.items.length === 0)) return undefined;
   if (node.kind === 'map') {
     return [...node.entries].map(([name, value]) => ({ name, aliases: reading.texts(member(value, 'aliases')), path: value.path, line: value.line }));
   }

@@ -43,6 +43,7 @@ export function readService(name: string, node: ComposeNode, reading: Reading): 
     ...lists(node, reading),
     ...words(node, reading),
     ...numbers(node, reading),
+    ...flags(node, reading),
     environment: reading.pairs(member(node, 'environment')),
     sysctls: reading.pairs(member(node, 'sysctls')),
     labels: new Map([...reading.pairs(memberAt(node, 'deploy', 'labels')), ...reading.pairs(member(node, 'labels'))]),
@@ -75,21 +76,26 @@ function words(node: ComposeNode, reading: Reading): Pick<ComposeService, 'comma
   return { ...optional('command', reading.words(member(node, 'command'))), ...optional('entrypoint', reading.words(member(node, 'entrypoint'))) };
 }
 
-function numbers(node: ComposeNode, reading: Reading): Pick<ComposeService, 'replicas' | 'scale' | 'stopGracePeriod' | 'readOnly'> {
-  // Read for their form only: nothing comes of them in a container that nobody attaches to.
-  for (const key of ['init', 'stdin_open', 'tty']) reading.flag(member(node, key));
+function numbers(node: ComposeNode, reading: Reading): Pick<ComposeService, 'replicas' | 'scale' | 'stopGracePeriod'> {
   return {
     ...optional('replicas', reading.integer(memberAt(node, 'deploy', 'replicas'))),
     ...optional('scale', reading.integer(member(node, 'scale'))),
     ...optional('stopGracePeriod', reading.duration(member(node, 'stop_grace_period'))),
-    ...optional('readOnly', reading.flag(member(node, 'read_only'))?.value),
   };
 }
 
-/** `name:address` or `name=address`, as a list, or addresses by name. */
+function flags(node: ComposeNode, reading: Reading): Pick<ComposeService, 'readOnly' | 'init' | 'tty' | 'stdinOpen'> {
+  const flag = (key: string): Said<boolean> | undefined => reading.flag(member(node, key));
+  return { ...optional('readOnly', flag('read_only')), ...optional('init', flag('init')), ...optional('tty', flag('tty')), ...optional('stdinOpen', flag('stdin_open')) };
+}
+
+/** `name:address` or `name=address`, as a list, or addresses by name; brackets around an address are none of it. */
 function extraHosts(node: ComposeNode | undefined, reading: Reading): readonly Said<string>[] {
-  if (node?.kind !== 'map') return reading.texts(node).map((said) => ({ ...said, value: said.value.replace('=', ':') }));
-  return [...node.entries].flatMap(([name, value]) => reading.texts(value).map((said) => ({ ...said, value: `${name}:${said.value}` })));
+  const hosts =
+    node?.kind === 'map'
+      ? [...node.entries].flatMap(([name, value]) => reading.texts(value).map((said) => ({ ...said, value: `${name}:${said.value}` })))
+      : reading.texts(node).map((said) => ({ ...said, value: said.value.replace('=', ':') }));
+  return hosts.map((said) => ({ ...said, value: said.value.replace(/:\[(.*)\]$/, ':$1') }));
 }
 
 /** Every place where a service asks for devices through requests. */

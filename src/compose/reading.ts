@@ -1,7 +1,7 @@
-import { split } from 'shlex';
 import { type ComposeNode, type MapNode, member, type Place } from './compose-node.ts';
 import { type ComposeProblem, formatPath } from './compose-problem.ts';
 import type { Said } from './compose-file.ts';
+import { NotWords, shellWords } from './shell-words.ts';
 
 /** Compose's own reading of booleans (compose-go interpolation casts), in any letter case. */
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
@@ -61,15 +61,16 @@ export class Reading {
     });
   }
 
-  /** A list of words, or a text that is split by shell quoting rules, which no shell ever sees. */
+  /** A list of words, or a text that is split as Compose does it, which no shell ever sees. */
   words(node: ComposeNode | undefined): Said<readonly string[]> | undefined {
     if (node === undefined) return undefined;
     if (node.kind === 'map') return this.wrong(node, 'a list of words, or one text');
     if (node.kind === 'scalar') {
-      return this.#scalar(node, 'a command whose quotes are closed', (value) => {
+      return this.#scalar(node, 'a command whose quotes are closed, without what only a shell acts on, ; & | < > ( ), outside of them; for a shell write ["sh", "-c", "…"]', (value) => {
         try {
-          return split(String(value));
-        } catch {
+          return shellWords(String(value));
+        } catch (error) {
+          if (!(error instanceof NotWords)) throw error;
           return undefined;
         }
       });
@@ -121,6 +122,7 @@ export class Reading {
   #scalar<T>(node: ComposeNode | undefined, form: string, cast: (value: string | number | boolean) => T | undefined): Said<T> | undefined {
     if (node === undefined || isNull(node) || isOpen(node)) return undefined;
     if (node.kind !== 'scalar' || node.value === null) return this.wrong(node, form);
+    if (node.octal === true) return this.wrong(node, `${form}; it begins with 0, which makes it another number to Compose: put it in quotes`);
     const value = cast(node.value);
     return value === undefined ? this.wrong(node, form) : { value, path: node.path, line: node.line };
   }

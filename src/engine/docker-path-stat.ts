@@ -6,7 +6,7 @@ import type { DockerCalls } from './docker-call.ts';
 const KIND_BITS = 0x8f280000;
 const PERMISSIONS = 0o777;
 
-const statSchema = z.object({ size: z.number(), mode: z.number(), mtime: z.string() });
+const statSchema = z.object({ size: z.number(), mode: z.number(), mtime: z.string(), linkTarget: z.string().nullish() });
 
 /** What is at a path of a container. */
 export interface PathStat {
@@ -16,6 +16,8 @@ export interface PathStat {
   readonly permissions: number;
   /** Milliseconds since the epoch. */
   readonly modified: number;
+  /** Where a symbolic link leads in the end, in the same container; absent = it is none. */
+  readonly linkTarget?: string;
 }
 
 /** What the engine says of a path in a container, without its content. Throws as DockerCalls.open: DockerStatusError 404 where there is none. */
@@ -30,8 +32,8 @@ export function pathStat({ 'x-docker-container-path-stat': header }: IncomingHtt
   if (typeof header !== 'string') return undefined;
   const stat = statSchema.safeParse(parsed(Buffer.from(header, 'base64').toString('utf8')));
   if (!stat.success) return undefined;
-  const { mode, mtime, size } = stat.data;
-  return { size, isFile: (mode & KIND_BITS) === 0, permissions: mode & PERMISSIONS, modified: Date.parse(mtime) };
+  const { linkTarget, mode, mtime, size } = stat.data;
+  return { size, isFile: (mode & KIND_BITS) === 0, permissions: mode & PERMISSIONS, modified: Date.parse(mtime), ...(linkTarget ? { linkTarget } : {}) };
 }
 
 function parsed(text: string): unknown {

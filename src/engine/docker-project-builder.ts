@@ -87,6 +87,7 @@ export class ProjectBuilder {
     const warnings = status === CONFLICT ? [] : parseCreated(body).Warnings;
     const networks = endpointsOf(container.service, project, names).map(({ network }) => network);
     const { made, differences } = await this.#compared(container, options, networks, warnings);
+    if (differences.length === 0 && isUnstarted(jobId, made)) await this.#mustShow(made.Id, files.service, options);
     const lacksFiles = differences.length === 0 && isUnstarted(jobId, made) && !(await this.#files.areIn(made.Id, files.service.files));
     if (differences.length === 0 && !lacksFiles) return;
     // What an engine that was killed has kept of an earlier try says nothing of the job; nor does an image that it made while it went down.
@@ -97,6 +98,14 @@ export class ProjectBuilder {
     }
     const wanting = lacksFiles ? 'the files' : differences.join(', ');
     throw new EngineRefused(`the engine's container for service ${container.service.name} is not the one that was asked for: ${wanting}`, { temporary });
+  }
+
+  /** Throws EngineRefused where the service would not see one of its files. */
+  async #mustShow(container: string, { files, name }: ServiceFiles['service'], options: ServiceOptions): Promise<void> {
+    const folders = [...Object.keys(options.HostConfig['Tmpfs'] as object), ...mountsOf(options).map(({ Target }) => Target)];
+    const hidden = await this.#files.hidden(container, files, folders);
+    if (hidden === undefined) return;
+    throw new EngineRefused(`a config or secret of service ${name} would be hidden at ${hidden.path}: by a symbolic link of its image that is below ${hidden.folder}, where the container has a folder of its own; give a target outside of it`);
   }
 
   /** Removes a container that was never started, and no other; false where it stays. */

@@ -5,7 +5,7 @@ import type { PinnedFile, PinnedService } from '../task/project.ts';
 import type { DockerCalls } from './docker-call.ts';
 import { DockerStatusError } from './docker-errors.ts';
 import { parse } from './docker-inspect.ts';
-import { statOf } from './docker-path-stat.ts';
+import { type PathStat, statOf } from './docker-path-stat.ts';
 import { type ProjectNames, SERVICE_LABELS } from './docker-project-names.ts';
 
 const NOT_FOUND = 404;
@@ -57,6 +57,33 @@ export class ProjectFiles {
     return true;
   }
 
+  /**
+   * The first of these files that a container would hide, with the folder of its own that does: where its image has a symbolic link on the way to the file,
+   * neither path tells. Without such a link what hides was refused before.
+   */
+  async hidden(container: string, files: readonly PinnedFile[], folders: readonly string[]): Promise<{ readonly path: string; readonly folder: string } | undefined> {
+    const links = new Map<string, string>();
+    const real: string[] = [];
+    for (const folder of files.length === 0 ? [] : folders) real.push(await this.#real(container, folder, links));
+    for (const { path } of files) {
+      const target = await this.#real(container, path, links);
+      const at = real.findIndex((folder) => `${target}/`.startsWith(`${folder}/`));
+      if (at !== -1) return { path, folder: folders[at] ?? '' };
+    }
+    return undefined;
+  }
+
+  /** The path without symbolic links. `links`: what was found before. */
+  async #real(container: string, path: string, links: Map<string, string>): Promise<string> {
+    let real = '';
+    for (const part of path.split('/').slice(1)) {
+      const here = `${real}/${part}`;
+      real = links.get(here) ?? (await this.#stat(container, here))?.linkTarget ?? here;
+      links.set(here, real);
+    }
+    return real;
+  }
+
   /** Removes the images with the service's files, where no container is of them: the next `imageWith` makes one. */
   async forget(place: ServiceFiles): Promise<void> {
     for (const id of await this.#made(place)) await this.#calls.ask('DELETE', `/images/${id}`, { accept: [NOT_FOUND, CONFLICT] });
@@ -69,14 +96,19 @@ export class ProjectFiles {
 
   async #isIn(container: string, { content, mode, path }: PinnedFile): Promise<boolean> {
     const bytes = Buffer.from(content);
-    const stat = await statOf(this.#calls, container, path).catch((error: unknown) => {
-      if (error instanceof DockerStatusError && error.status === NOT_FOUND) return undefined;
-      throw error;
-    });
+    const stat = await this.#stat(container, path);
     // the size first: what else is there may be larger than anybody wants to read
     if (stat?.isFile !== true || stat.size !== bytes.length || stat.permissions !== mode) return false;
     const { body } = await this.#calls.ask('GET', `/containers/${container}/archive`, { query: { path } });
     return Buffer.isBuffer(body) && bytes.equals(await contentOf(body));
+  }
+
+  /** undefined = there is nothing. */
+  #stat(container: string, path: string): Promise<PathStat | undefined> {
+    return statOf(this.#calls, container, path).catch((error: unknown) => {
+      if (error instanceof DockerStatusError && error.status === NOT_FOUND) return undefined;
+      throw error;
+    });
   }
 }
 

@@ -21,7 +21,7 @@ export interface ContainerPlan {
   readonly main: boolean;
   /** Longest way to a service that needs nothing. Stopped from the highest to the lowest. */
   readonly level: number;
-  readonly needs: readonly { readonly service: string; readonly condition: string }[];
+  readonly needs: readonly { readonly service: string; readonly condition: string; readonly optional?: true }[];
   /** Absent = it runs once. */
   readonly restart?: PinnedRestart;
   /** Seconds between its signal to stop and the end by force; absent = what the site gives. */

@@ -29,6 +29,8 @@ interface Mount {
 }
 
 const NANOSECONDS = 1_000_000;
+/** Characters of a service's name before the number of a container: both are within the 63 of a host name. */
+const LONGEST_STEM = 50;
 const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
 /**
@@ -41,7 +43,7 @@ export function serviceOptions(container: ServiceContainer, project: PinnedProje
   const [first] = endpointsOf(service, project, names);
   return {
     ...base,
-    Hostname: service.hostname ?? (HOST_NAME.test(service.name) ? service.name : base.Hostname),
+    Hostname: hostnameOf(container, project, base.Hostname),
     Domainname: service.domainName ?? '',
     WorkingDir: service.workingDirectory ?? base.WorkingDir,
     Labels: { ...base.Labels, ...names.labels('service'), [SERVICE_LABELS.service]: service.name, [SERVICE_LABELS.plan]: JSON.stringify(plan) },
@@ -61,6 +63,21 @@ export function serviceOptions(container: ServiceContainer, project: PinnedProje
   };
 }
 
+/**
+ * The name that a container gives itself, under which its networks find it too: that of its service, where it is the only one. Of several
+ * each has its own, for under its own name a container finds nobody but itself. Never a name of another service.
+ */
+function hostnameOf({ plan, service }: ServiceContainer, project: PinnedProject, otherwise: string): string {
+  if (service.hostname !== undefined) return service.hostname;
+  const isName = HOST_NAME.test(service.name);
+  if (isName && service.replicas === 1) return service.name;
+  const names = project.services.flatMap(({ name, hostname = name, networks }) => [name, hostname, ...networks.flatMap(({ aliases }) => aliases)]);
+  const taken = new Set(names.map((name) => name.toLowerCase()));
+  let name = isName ? `${service.name.slice(0, LONGEST_STEM)}-${String(plan.replica)}` : `${otherwise}-${String(plan.index + 1)}`;
+  while (taken.has(name.toLowerCase())) name += 'x';
+  return name;
+}
+
 /** The networks of a service by their names on the engine; a container is made in the first, and joins the others before it starts. */
 export function endpointsOf(service: PinnedService, project: PinnedProject, names: ProjectNames): readonly { readonly network: string; readonly endpoint: Endpoint }[] {
   return service.networks.map(({ network, external, aliases }) => {
@@ -78,7 +95,9 @@ function startOf(task: PinnedTask): PinnedTask {
 
 function networkOf(service: PinnedService, project: PinnedProject, names: ProjectNames): Record<string, unknown> {
   const [first] = endpointsOf(service, project, names);
-  if (first === undefined) return { NetworkMode: 'none' };
+  const hosts = service.extraHosts.length === 0 ? {} : { ExtraHosts: service.extraHosts };
+  // its own loopback can have names there too
+  if (first === undefined) return { NetworkMode: 'none', ...hosts };
   const outside = service.networks.some(({ external }) => external === true);
   const servers = service.dns.length > 0 || outside ? service.dns : [NO_RESOLVER];
   return {
@@ -86,7 +105,7 @@ function networkOf(service: PinnedService, project: PinnedProject, names: Projec
     ...(servers.length === 0 ? {} : { Dns: servers }),
     ...(service.dnsOptions.length === 0 ? {} : { DnsOptions: service.dnsOptions }),
     ...(service.dnsSearch.length === 0 ? {} : { DnsSearch: service.dnsSearch }),
-    ...(service.extraHosts.length === 0 ? {} : { ExtraHosts: service.extraHosts }),
+    ...hosts,
   };
 }
 
@@ -107,8 +126,8 @@ function limitsOf(service: PinnedService, base: ContainerOptions, sandbox: Sandb
   const ulimits = base.HostConfig['Ulimits'] as readonly { readonly Name: string }[];
   return {
     PidsLimit: Math.min(processes ?? sandbox.processes, sandbox.processes),
-    // Zero would be the engine's default
-    ShmSize: Math.max(1, Math.min(sharedMemory ?? sandbox.sharedMemory, task.resources.memory)),
+    // Zero is the default to Compose; to the engine it would be another one than the site's.
+    ShmSize: Math.max(1, Math.min(sharedMemory || sandbox.sharedMemory, task.resources.memory)),
     ...(openFiles === undefined ? {} : { Ulimits: [{ Name: 'nofile', Soft: openFiles.soft, Hard: openFiles.hard }, ...ulimits.filter(({ Name }) => Name !== 'nofile')] }),
   };
 }
@@ -121,7 +140,7 @@ function temporaryFolders(service: PinnedService, base: ContainerOptions, sandbo
   const own = service.mounts.flatMap((mount) => {
     if (mount.kind !== 'tmpfs') return [];
     const size = Math.min(mount.size ?? sandbox.tmp, service.task.resources.memory);
-    return [[mount.target, `rw,nosuid,nodev,noexec,size=${String(size)},mode=${(mount.mode ?? 0o1777).toString(8)}`] as const];
+    return [[mount.target, `${mount.readOnly === true ? 'ro' : 'rw'},nosuid,nodev,noexec,size=${String(size)},mode=${(mount.mode ?? 0o1777).toString(8)}`] as const];
   });
   return Object.fromEntries([...folders, ...own]);
 }
@@ -132,7 +151,7 @@ function mountsOf(container: ServiceContainer, project: PinnedProject, names: Pr
     if (mount.kind === 'shared') return [{ Type: 'volume', Source: mount.volume, Target: mount.target, ReadOnly: true, VolumeOptions: { NoCopy: true } }];
     const volume = mount.kind === 'anonymous' ? container.anonymous.get(mount.target) : volumeName(mount.volume, project, names);
     if (volume === undefined) throw new EngineRefused('a service mounts a volume that the project does not have');
-    const readOnly = mount.kind === 'volume' && mount.readOnly ? { ReadOnly: true as const } : {};
+    const readOnly = mount.readOnly === true ? { ReadOnly: true as const } : {};
     return [{ Type: 'volume', Source: volume, Target: mount.target, ...readOnly, VolumeOptions: { NoCopy: true, Labels: names.labels('volume') } }];
   });
   const mounts = [...own, ...(container.plan.secrets === undefined ? [] : [secretsMount(names.secrets(container.plan.index), true)])];

@@ -26,7 +26,7 @@ const planSchema: z.ZodType<ContainerPlan> = z.object({
   index: z.number(),
   main: z.boolean(),
   level: z.number(),
-  needs: z.array(z.object({ service: z.string(), condition: z.string() })),
+  needs: z.array(z.object({ service: z.string(), condition: z.string(), optional: z.literal(true).optional() })),
   restart: z.object({ always: z.boolean(), most: z.number() }).optional(),
   grace: z.number().optional(),
   secrets: z.array(z.object({ name: z.string(), file: z.string(), uid: z.number(), gid: z.number(), mode: z.number() })).optional(),

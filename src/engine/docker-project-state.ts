@@ -131,7 +131,13 @@ export function failure(error: string, exit?: Exit): Exit {
   return { code: exit?.code === 0 || exit === undefined ? -1 : exit.code, outOfMemory: exit?.outOfMemory ?? false, error };
 }
 
-function standingOf({ service, condition }: ContainerPlan['needs'][number], containers: readonly ServiceRun[]): Standing {
+/** Who can do without waits as others do, but not for what can never be. */
+function standingOf(need: ContainerPlan['needs'][number], containers: readonly ServiceRun[]): Standing {
+  const standing = standingOfAll(need, containers);
+  return standing === 'never' && need.optional === true ? 'met' : standing;
+}
+
+function standingOfAll({ service, condition }: ContainerPlan['needs'][number], containers: readonly ServiceRun[]): Standing {
   const targets = containers.filter(({ plan }) => plan.service === service);
   const standings = targets.map((target) => (condition !== 'service_started' && restarts(target, containers) ? 'waits' : standingOfOne(target, condition)));
   if (targets.length === 0 || standings.includes('never')) return 'never';

@@ -24,6 +24,10 @@ const texts = z.array(z.string()).nullish().transform((value) => value ?? []);
 /** A set: `{"/data": {}}`. */
 const names = z.record(z.string(), z.unknown()).nullish().transform((value) => Object.keys(value ?? {}));
 
+/** Zero says nothing. */
+const count = z.number().nullish().transform((value) => (value == null || value <= 0 ? undefined : value));
+const NANOSECONDS = 1_000_000;
+
 const containerSchema = z.object({
   User: text,
   Env: texts,
@@ -34,7 +38,7 @@ const containerSchema = z.object({
   ExposedPorts: names,
   Labels: z.record(z.string(), z.string()).nullish().transform((value) => value ?? {}),
   StopSignal: text,
-  Healthcheck: z.object({ Test: texts }).nullish().transform((value) => value?.Test ?? []),
+  Healthcheck: z.object({ Test: texts, Interval: count, Timeout: count, StartPeriod: count, Retries: count }).nullish(),
 });
 
 const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
@@ -79,8 +83,16 @@ function settingsOf(config: z.output<typeof containerSchema>): ImageConfig {
     exposedPorts: config.ExposedPorts,
     labels: config.Labels,
     stopSignal: config.StopSignal,
-    healthcheck: config.Healthcheck,
+    healthcheck: config.Healthcheck?.Test ?? [],
+    ...healthTimesOf(config.Healthcheck ?? {}),
   };
+}
+
+function healthTimesOf({ Interval, Timeout, StartPeriod, Retries }: Partial<NonNullable<z.output<typeof containerSchema>['Healthcheck']>>): Pick<ImageConfig, 'healthTimes'> {
+  const times = { interval: Interval, timeout: Timeout, startPeriod: StartPeriod };
+  const said = Object.entries(times).flatMap(([name, value]) => (value === undefined ? [] : [[name, Math.ceil(value / NANOSECONDS)]]));
+  const healthTimes = { ...Object.fromEntries(said), ...(Retries === undefined ? {} : { retries: Retries }) } as NonNullable<ImageConfig['healthTimes']>;
+  return Object.keys(healthTimes).length === 0 ? {} : { healthTimes };
 }
 
 function diffIdsOf(list: readonly unknown[]): readonly Digest[] {

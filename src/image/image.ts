@@ -3,6 +3,14 @@ import type { Digest } from './digest.ts';
 import type { Platform } from './platform.ts';
 import type { Reference } from './reference.ts';
 
+/** How an image has its healthcheck run; milliseconds, and failures in a row. What is absent it leaves to the engine. */
+export interface HealthTimes {
+  readonly interval?: number;
+  readonly timeout?: number;
+  readonly startPeriod?: number;
+  readonly retries?: number;
+}
+
 /** The part of an image's configuration that a container takes over or a rule may look at (image-spec, config.md). */
 export interface ImageConfig {
   readonly user: string;
@@ -17,6 +25,8 @@ export interface ImageConfig {
   readonly stopSignal: string;
   /** The healthcheck's Test words; empty where there is none. */
   readonly healthcheck: readonly string[];
+  /** Absent = it says none of them. */
+  readonly healthTimes?: HealthTimes;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type ComposeFile, type ComposeService, type ServiceFile, targetOf } from '../compose/compose-file.ts';
 import { type ComposeFindings, quoted } from './compose-refusal.ts';
 import { secretsInMemory } from './compose-secret-rules.ts';
-import { CLEAN_PATH, NO_MOUNTS } from './compose-volume-rules.ts';
+import { CLEAN_PATH, ENGINE_FILES, NO_MOUNTS } from './compose-volume-rules.ts';
 
 /** Folders that every container has of its own. */
 const FOLDERS: readonly string[] = ['/tmp', '/work', '/output'];
@@ -34,6 +34,8 @@ function fileRule(use: ServiceFile, file: ComposeFile, findings: ComposeFindings
   }
   const target = targetOf(use);
   if (!CLEAN_PATH.test(target) || NO_MOUNTS.test(target)) findings.refuse('compose.refused-value', use, `cannot be put at ${quoted(target)}; give an absolute path`);
+  const key = ENGINE_FILES.get(target);
+  if (key !== undefined) findings.drop(use, `would be hidden at ${quoted(target)}, which the engine writes; use ${key}`);
   if ([use.uid, use.gid].some((id) => id !== undefined && !(id >= 0 && id < 2 ** 31))) findings.refuse('compose.refused-value', use, 'uid and gid are numbers from 0');
   if (use.mode !== undefined && (use.mode & ~READ_AND_EXECUTE) !== 0) findings.refuse('compose.refused-value', use, `a ${use.kind} can be read and executed only; give a mode such as "0440"`);
 }

@@ -14,10 +14,10 @@ import { declarationRules, serviceNetworkRules } from './compose-network-rules.t
 import { healthTest, mainServices, pinProject } from './compose-pin.ts';
 import { projectRules } from './compose-project-rules.ts';
 import { ComposeFindings, quoted, variableName } from './compose-refusal.ts';
-import { fairShare, resourceRules, shareResources } from './compose-resource-rules.ts';
+import { fairShare, resourceRules, shareResources, sizeWarnings } from './compose-resource-rules.ts';
 import { judgeService, type JudgeTask, type ServiceVerdict } from './compose-service-judge.ts';
 import { secretRules, unusedSecrets } from './compose-secret-rules.ts';
-import { serviceRules } from './compose-service-rules.ts';
+import { serviceRules, unactedRules } from './compose-service-rules.ts';
 import { volumeRules } from './compose-volume-rules.ts';
 import type { ProjectQuestion } from './policy.ts';
 import type { SiteDefaults } from './resource-policy.ts';
@@ -139,7 +139,11 @@ function taskRules(file: ComposeFile, tasks: ReadonlyMap<string, PinnedTask>, kn
     if (task !== undefined && service.user !== undefined && knobs.user === 'site' && service.user.value !== task.user) {
       findings.drop(service.user, `the site runs this service as ${task.user}; leave it out`);
     }
-    if (task !== undefined) imageVolumeRules(service, file, task.image.config.volumes, findings);
+    if (task !== undefined) {
+      imageVolumeRules(service, file, task.image.config.volumes, findings);
+      sizeWarnings(service, task.resources.memory, findings);
+      unactedRules(service, task, findings);
+    }
     for (const dependency of service.dependsOn) if (dependency.condition === 'service_healthy') healthyRule(file, dependency, tasks, findings);
   }
 }

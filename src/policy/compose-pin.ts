@@ -1,4 +1,5 @@
 import { type ComposeFile, type ComposeService, type ServiceFile, type ServiceHealthcheck, type ServiceMount, targetOf } from '../compose/compose-file.ts';
+import type { HealthTimes } from '../image/image.ts';
 import { DEFAULT_NETWORK } from '../compose/read-compose.ts';
 import type { PinnedAttachment, PinnedFile, PinnedHealthcheck, PinnedMount, PinnedProject, PinnedSecret, PinnedService } from '../task/project.ts';
 import type { PinnedTask, Resources } from '../task/task.ts';
@@ -10,6 +11,8 @@ import { secretsInMemory } from './compose-secret-rules.ts';
 
 /** What the engine does where nobody says (milliseconds). */
 const HEALTH_DEFAULTS = { interval: 30_000, timeout: 30_000, startPeriod: 0, retries: 3 };
+/** What an image's own are held to, where the file says nothing (milliseconds): as what a file may say. */
+const HEALTH_LIMITS = { interval: [1000, 3_600_000], timeout: [1000, 600_000], startPeriod: [0, 3_600_000], retries: [1, 100] } as const;
 const READABLE = 0o444;
 /** Of a secret that is given with the job, where nobody says. */
 const OWN = 0o400;
@@ -60,18 +63,18 @@ function pinService(service: ComposeService, file: ComposeFile, task: PinnedTask
   const inMemory = secretsInMemory(service, file);
   return {
     name: service.name,
-    task: { ...task, user },
+    task: withoutGiven(service, { ...task, user }),
     replicas: replicasOf(service),
     ...present('workingDirectory', service.workingDirectory?.value),
     ...present('hostname', service.hostname?.value),
     ...present('domainName', service.domainName?.value),
-    capabilities: service.capabilitiesAdded.map(({ value }) => capabilityName(value)).filter((name) => (knobs.capabilities as readonly string[]).includes(name)),
+    capabilities: capabilitiesOf(service, task, knobs),
     networks: attachments(service, file, running),
     mounts: service.mounts.map((mount) => pinMount(mount, file)),
     files: pinFiles(service.files.filter((use) => !inMemory.includes(use)), file),
     ...present('secrets', inMemory.length === 0 ? undefined : inMemory.map((use) => pinSecret(use, file, user))),
-    dependsOn: dependenciesOf(service).filter((each) => names.has(each.service)).map(({ service: name, condition }) => ({ service: name, condition })),
-    ...present('healthcheck', test === undefined ? undefined : pinHealthcheck(test, service.healthcheck)),
+    dependsOn: dependenciesOf(service).filter((each) => names.has(each.service)).map(({ service: name, condition, required }) => ({ service: name, condition, ...(required ? {} : { optional: true as const }) })),
+    ...present('healthcheck', test === undefined ? undefined : pinHealthcheck(test, service.healthcheck, task.image.config.healthTimes)),
     ...present('restart', restartOf(service.restart?.value)),
     ...present('stopSignal', service.stopSignal === undefined ? undefined : signalName(service.stopSignal.value)),
     ...present('stopGrace', service.stopGracePeriod?.value),
@@ -84,6 +87,23 @@ function pinService(service: ComposeService, file: ComposeFile, task: PinnedTask
     dnsOptions: service.dnsOptions.map(({ value }) => value),
     dnsSearch: service.dnsSearch.map(({ value }) => value),
   };
+}
+
+/** The task without what the rule gives it and the file takes away: a root file system that can be written, capabilities. */
+function withoutGiven({ capabilitiesDropped, readOnly }: ComposeService, task: PinnedTask): PinnedTask {
+  if (task.relaxed === undefined) return task;
+  const { relaxed, ...others } = task;
+  const { writableRoot, capabilities, ...more } = relaxed;
+  const dropped = new Set(capabilitiesDropped.map(({ value }) => capabilityName(value)));
+  const kept = (capabilities ?? []).filter((name) => !dropped.has(name) && !dropped.has('ALL'));
+  const left = { ...more, ...(writableRoot === undefined || readOnly?.value === true ? {} : { writableRoot }), ...(kept.length === 0 ? {} : { capabilities: kept }) };
+  return Object.keys(left).length === 0 ? others : { ...others, relaxed: left };
+}
+
+/** What the file adds, beside what the rule gives and the file leaves. */
+function capabilitiesOf(service: ComposeService, task: PinnedTask, knobs: ComposeKnobs): readonly string[] {
+  const added = service.capabilitiesAdded.map(({ value }) => capabilityName(value)).filter((name) => (knobs.capabilities as readonly string[]).includes(name));
+  return added.length === 0 ? [] : [...new Set([...(withoutGiven(service, task).relaxed?.capabilities ?? []), ...added])];
 }
 
 /** The service's networks, with the aliases that the file gives it and those by which others link to it. */
@@ -99,10 +119,11 @@ function attachments(service: ComposeService, file: ComposeFile, running: readon
 
 function pinMount(mount: ServiceMount, file: ComposeFile): PinnedMount {
   const { target } = mount;
-  if (mount.type === 'tmpfs') return { kind: 'tmpfs', target, ...present('size', mount.size), ...present('mode', mount.mode) };
+  const readOnly = present('readOnly', mount.readOnly || undefined);
+  if (mount.type === 'tmpfs') return { kind: 'tmpfs', target, ...present('size', mount.size), ...present('mode', mount.mode), ...readOnly };
   // Nothing else is left once the file was judged; a kind that comes later must not become a volume by default.
   if (mount.type !== 'volume') throw new Error(`a mount of type ${mount.type} was accepted`);
-  if (mount.source === '') return { kind: 'anonymous', target };
+  if (mount.source === '') return { kind: 'anonymous', target, ...readOnly };
   const external = file.volumes.get(mount.source)?.external?.value;
   return external === undefined ? { kind: 'volume', volume: mount.source, target, readOnly: mount.readOnly } : { kind: 'shared', volume: external, target };
 }
@@ -126,14 +147,14 @@ function pinFiles(files: readonly ServiceFile[], file: ComposeFile): readonly Pi
   });
 }
 
-function pinHealthcheck(test: readonly string[], said: ServiceHealthcheck | undefined): PinnedHealthcheck {
-  return {
-    test,
-    interval: said?.interval?.value ?? HEALTH_DEFAULTS.interval,
-    timeout: said?.timeout?.value ?? HEALTH_DEFAULTS.timeout,
-    startPeriod: said?.startPeriod?.value ?? HEALTH_DEFAULTS.startPeriod,
-    retries: said?.retries?.value ?? HEALTH_DEFAULTS.retries,
+/** What the file says, else the image, else what the engine does. Zero says nothing, as it does to the engine. */
+function pinHealthcheck(test: readonly string[], said: ServiceHealthcheck | undefined, image: HealthTimes = {}): PinnedHealthcheck {
+  const value = (name: keyof typeof HEALTH_DEFAULTS): number => {
+    const [least, most] = HEALTH_LIMITS[name];
+    const own = image[name];
+    return said?.[name]?.value || (own === undefined ? HEALTH_DEFAULTS[name] : Math.min(Math.max(own, least), most));
   };
+  return { test, interval: value('interval'), timeout: value('timeout'), startPeriod: value('startPeriod'), retries: value('retries') };
 }
 
 function signalName(text: string): string {

@@ -63,7 +63,15 @@ function linkRule(link: Said<string>, service: ComposeService, file: ComposeFile
   const target = file.services.find((each) => each.name === name);
   if (target === undefined || target === service) findings.refuse('compose.reference', link, `${quoted(name)} is no other service of the file`);
   else if (alias !== name && file.services.some((each) => each.name === alias)) findings.refuse('compose.reference', link, `the alias ${quoted(alias)} is the name of a service`);
+  else if (namesOfOthers(file, name).has(alias)) findings.refuse('compose.reference', link, `the alias ${quoted(alias)} is also that of another service, and every service would find both; give another alias`);
   else if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(alias)) findings.drop(link, `${quoted(alias)} is no host name`);
+}
+
+/** Aliases of all services but one; those of links too, which the whole network knows here. */
+function namesOfOthers({ services }: ComposeFile, name: string): ReadonlySet<string> {
+  const links = services.flatMap((service) => service.links.map(({ value }) => linkOf(value)).filter((link) => link.service !== name && link.alias !== link.service));
+  const others = services.filter((service) => service.name !== name).flatMap(({ networks = [] }) => networks.flatMap(({ aliases }) => aliases));
+  return new Set([...links.map(({ alias }) => alias), ...others.map(({ value }) => value)]);
 }
 
 /** A service that depends on itself by way of others, if there is one. */

@@ -48,6 +48,13 @@ export function resourceRules(service: ComposeService, knobs: ComposeKnobs, site
   for (const limit of service.ulimits) ulimitRule(limit, knobs, findings);
 }
 
+/** Warns of what is memory and larger than all that the service has. `memory`: bytes. */
+export function sizeWarnings({ mounts, resources }: ComposeService, memory: number, findings: ComposeFindings): void {
+  const less = `is larger than the memory of the service, which is all of it that there is: ${formatSize(memory)}; give it more with mem_limit`;
+  if (resources.sharedMemory !== undefined && resources.sharedMemory.value > memory) findings.warn(resources.sharedMemory, less);
+  for (const mount of mounts) if (mount.size !== undefined && mount.size > memory) findings.warn(mount, less);
+}
+
 /** A limit counts before a reservation. */
 export function askedOf({ resources }: ComposeService): Asked {
   const cores = resources.cores[0] ?? resources.reservedCores[0];

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import type { ComposeService, Said } from '../compose/compose-file.ts';
 import { formatPlatform, normalisePlatform, type Platform, samePlatform } from '../image/platform.ts';
+import type { PinnedTask } from '../task/task.ts';
 import type { ComposeKnobs } from './compose-knobs.ts';
 import { type ComposeFindings, quoted } from './compose-refusal.ts';
 import { MOST_RESTARTS, restartOf } from './compose-restart.ts';
@@ -38,6 +39,18 @@ export function serviceRules(service: ComposeService, knobs: ComposeKnobs, platf
   restartRule(service, findings);
   stopRules(service, findings);
   for (const place of service.gpus) findings.drop(place, 'this site gives no devices to compose files; leave it out');
+}
+
+/** Warns of what a service says and what every container here is otherwise. `task`: as judged. */
+export function unactedRules({ init, ipc, readOnly, stdinOpen, tty }: ComposeService, { relaxed }: PinnedTask, findings: ComposeFindings): void {
+  const unacted = (said: Said<unknown> | undefined, why: string): void => {
+    if (said !== undefined) findings.warn(said, `is not acted on: ${why}`);
+  };
+  if (readOnly?.value === false && relaxed?.writableRoot !== true) unacted(readOnly, 'the root file system can be written only where the rule of the image says so; write to /tmp, /work, /output or a volume');
+  if (init?.value === false) unacted(init, 'every service has an init, and is not process 1');
+  if (ipc?.value === 'none') unacted(ipc, 'every service has shared memory of its own');
+  if (tty?.value === true) unacted(tty, 'there is no terminal');
+  if (stdinOpen?.value === true) unacted(stdinOpen, 'nobody is there to type: what reads its input comes to the end of it at once');
 }
 
 function capabilityRules(service: ComposeService, knobs: ComposeKnobs, findings: ComposeFindings): void {

@@ -8,6 +8,8 @@ import { type ComposeFindings, quoted, variableName } from './compose-refusal.ts
 export const CLEAN_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[^/\p{C}\p{Zl}\p{Zp},:;"'\\$]{1,255}){1,16}$/u;
 /** Below these the sandbox relies on what the engine puts there. */
 export const NO_MOUNTS = /^\/(?:proc|sys|dev)(?:\/|$)/;
+/** Files that the engine writes for each container, and the key that says what is in them. */
+export const ENGINE_FILES: ReadonlyMap<string, string> = new Map([['/etc/hosts', 'extra_hosts'], ['/etc/hostname', 'hostname'], ['/etc/resolv.conf', 'dns_search and dns_opt']]);
 /** Folders of the host that no program should be given a copy of either. */
 const SYSTEM = /^(?:[A-Za-z]:)?[\\/](?:$|(?:proc|sys|dev|etc|boot|root|run|lib|lib64|usr|bin|sbin|var\/run|var\/lib\/docker)(?:\/|$))|^~\/?$|docker\.sock|^\\\\|\/\.\.?\/|^\.\.?\/?$/;
 /** A file, by its name: what it holds can be given as a config. */
@@ -15,11 +17,15 @@ const FILE = /^[^/]*[^/.][^/]*\.[A-Za-z][A-Za-z0-9]{0,9}$/;
 const HARMLESS_OPTIONS: ReadonlySet<string> = new Set(['nocopy', 'cached', 'delegated', 'consistent']);
 const HARMLESS_TMPFS_OPTIONS: ReadonlySet<string> = new Set(['noexec', 'nosuid', 'nodev']);
 const PERMISSIONS = 0o1777;
+const OUTPUT = '/output';
+/** Folders that no image has anything in, by what the sandbox puts there. */
+const EMPTY = /^\/(?:tmp|work|output)(?:\/|$)/;
 
 /** What is wrong with the mounts of one service. `mostMemory`: bytes that a tmpfs can have at most. */
 export function volumeRules(service: ComposeService, file: ComposeFile, knobs: ComposeKnobs, mostMemory: number, findings: ComposeFindings): void {
   for (const mount of service.mounts) {
     targetRule(mount, findings);
+    if (mount.type === 'tmpfs') memoryRule(mount, service, findings);
     if (mount.type === 'tmpfs') tmpfsRule(mount, mostMemory, findings);
     else if (mount.type === 'volume') volumeRule(mount, file, knobs, findings);
     else if (mount.type === 'bind') findings.refuse('compose.bind-mount', mount, bindText(mount), bindEdits(service, mount));
@@ -30,6 +36,14 @@ export function volumeRules(service: ComposeService, file: ComposeFile, knobs: C
 function targetRule(mount: ServiceMount, findings: ComposeFindings): void {
   if (CLEAN_PATH.test(mount.target) && !NO_MOUNTS.test(mount.target)) return;
   findings.refuse('compose.volume', mount, `cannot be mounted at ${quoted(mount.target)}; give an absolute path, not below /proc, /sys or /dev`);
+}
+
+/** What is written to memory is gone with the container. */
+function memoryRule(mount: ServiceMount, { mounts }: ComposeService, findings: ComposeFindings): void {
+  const { target } = mount;
+  if (mounts.some((other) => other !== mount && other.target === target)) findings.drop(mount, `the service mounts a volume at ${quoted(target)} too; leave one of them out`, 'compose.volume');
+  else if (target === OUTPUT) findings.drop(mount, 'what services write to /output is their result, which memory would not keep; leave it out', 'compose.volume');
+  else if (target.startsWith(`${OUTPUT}/`)) findings.warn(mount, `is memory: what is written to ${quoted(target)} is not collected`);
 }
 
 function tmpfsRule(mount: ServiceMount, mostMemory: number, findings: ComposeFindings): void {
@@ -47,6 +61,10 @@ function volumeRule(mount: ServiceMount, file: ComposeFile, knobs: ComposeKnobs,
   const strange = mount.options.find((option) => !HARMLESS_OPTIONS.has(option));
   const rewritten: Edit[] = [{ do: 'set', path: mount.path, value: shortSyntax(mount.source, mount) }];
   if (strange !== undefined) findings.refuse('compose.volume', mount, `the option ${quoted(strange)} reaches the host's own files; leave it out`, rewritten);
+  const isShared = file.volumes.get(mount.source)?.external !== undefined;
+  if (!isShared && !mount.options.includes('nocopy') && !EMPTY.test(mount.target)) {
+    findings.warn(mount, `begins empty: what the image has at ${quoted(mount.target)} is not copied into it; say nocopy where that is meant`);
+  }
   if (mount.source === '') return;
   const volume = file.volumes.get(mount.source);
   if (volume === undefined) {
@@ -62,6 +80,8 @@ function bindText({ source, target }: ServiceMount): string {
   if (/docker\.sock/.test(source)) return 'the socket of the engine gives the host away; leave it out';
   const what = `${quoted(source)} is a path of the host, which no job sees`;
   if (SYSTEM.test(source)) return `${what}; leave it out`;
+  const key = ENGINE_FILES.get(target);
+  if (key !== undefined) return `${what}; the engine writes ${target}: use ${key}`;
   const at = CLEAN_PATH.test(target) ? target : '/data';
   if (FILE.test(baseName(source))) return `${what}; for a file write a config with content, and its target ${at}`;
   return `${what}; use a named volume, such as "${nameFor(source, target)}:${at}", which begins empty`;
@@ -71,7 +91,7 @@ function bindText({ source, target }: ServiceMount): string {
 function bindEdits(service: ComposeService, mount: ServiceMount): readonly Edit[] {
   const name = nameFor(mount.source, mount.target);
   const removed: Edit = { do: 'remove', path: mount.path };
-  if (SYSTEM.test(mount.source) || !CLEAN_PATH.test(mount.target)) return [removed];
+  if (SYSTEM.test(mount.source) || !CLEAN_PATH.test(mount.target) || ENGINE_FILES.has(mount.target)) return [removed];
   if (!FILE.test(baseName(mount.source))) {
     return [{ do: 'set', path: mount.path, value: shortSyntax(name, mount) + (mount.readOnly ? ':ro' : '') }, { do: 'add', path: ['volumes', name], value: null }];
   }

@@ -86,9 +86,9 @@ export interface PinnedAttachment {
 export type PinnedMount =
   | { readonly kind: 'volume'; readonly volume: string; readonly target: string; readonly readOnly: boolean }
   | { readonly kind: 'shared'; readonly volume: string; readonly target: string }
-  | { readonly kind: 'anonymous'; readonly target: string }
+  | { readonly kind: 'anonymous'; readonly target: string; readonly readOnly?: true }
   /** `size` in bytes; absent = the site's. */
-  | { readonly kind: 'tmpfs'; readonly target: string; readonly size?: number; readonly mode?: number };
+  | { readonly kind: 'tmpfs'; readonly target: string; readonly size?: number; readonly mode?: number; readonly readOnly?: true };
 
 /** A config or secret. */
 export interface PinnedFile {
@@ -114,6 +114,8 @@ export interface PinnedSecret {
 export interface PinnedDependency {
   readonly service: string;
   readonly condition: 'service_started' | 'service_healthy' | 'service_completed_successfully';
+  /** The service does without, where that can never be; absent = it cannot start then. */
+  readonly optional?: true;
 }
 
 /** Whether a container of the service is started again after it has ended, within the job. */

@@ -1,3 +1,4 @@
+import { parseImageConfig } from '../../src/image/image-config.ts';
 import type { Image, ImageConfig } from '../../src/image/image.ts';
 import type { PinnedTask } from '../../src/task/task.ts';
 import type { BuiltImage } from '../support/oci-image.ts';
@@ -5,6 +6,7 @@ import type { BuiltImage } from '../support/oci-image.ts';
 /** A built image as a judge would have read it from its documents, without a registry between. */
 export function judged(built: BuiltImage, domain: string, path: string): Image {
   const settings = built.settings as Partial<Record<string, never>>;
+  const { healthTimes } = parseImageConfig(built.config.bytes).config;
   const config: ImageConfig = {
     user: settings['User'] ?? '',
     env: settings['Env'] ?? [],
@@ -16,6 +18,7 @@ export function judged(built: BuiltImage, domain: string, path: string): Image {
     labels: settings['Labels'] ?? {},
     stopSignal: settings['StopSignal'] ?? '',
     healthcheck: (settings['Healthcheck'] as { Test?: string[] } | undefined)?.Test ?? [],
+    ...(healthTimes === undefined ? {} : { healthTimes }),
   };
   const { os, architecture, variant } = built.platform;
   return {

@@ -16,7 +16,7 @@ function resolved(services: string): { readonly services: Record<string, unknown
   return { services: node === undefined ? {} : (value(node) as Record<string, unknown>), problems: problems.map(({ path, text }) => `${formatPath(path)}: ${text}`) };
 }
 
-const BASE = '  base: {image: i, command: [a, b], environment: {A: 1, B: 2}, ports: ["1"], cap_drop: [X], healthcheck: {test: [CMD, x], retries: 3}, deploy: {resources: {limits: {cpus: 1}}}}\n';
+const BASE = '  base: {image: i, command: [a, b], environment: {A: 1, B: 2}, ports: ["1"], cap_drop: [X], healthcheck: {test: [CMD, x], retries: 3}, deploy: {resources: {limits: {cpus: 1}}}, tmpfs: /a, dns_search: [a, b], extra_hosts: ["a:1.1.1.1"]}\n';
 
 const MERGES: readonly (readonly [what: string, service: string, expected: Record<string, unknown>])[] = [
   ['takes everything', '{extends: base}', { image: 'i', command: ['a', 'b'], environment: { A: 1, B: 2 }, ports: ['1'] }],
@@ -27,6 +27,10 @@ const MERGES: readonly (readonly [what: string, service: string, expected: Recor
   ['lists follow each other', '{extends: base, ports: ["2"], cap_drop: [Y]}', { ports: ['1', '2'], cap_drop: ['X', 'Y'] }],
   ['commands are replaced', '{extends: base, command: [c]}', { command: ['c'] }],
   ['tests are replaced', '{extends: base, healthcheck: {test: [NONE]}}', { healthcheck: { test: ['NONE'], retries: 3 } }],
+  ['nothing takes nothing away', '{extends: base, environment: null, ports: , deploy: {resources: null}}', { environment: { A: 1, B: 2 }, ports: ['1'], deploy: { resources: { limits: { cpus: 1 } } } }],
+  ['but the command', '{extends: base, command: null}', { command: null }],
+  ['a text is a list of one', '{extends: base, tmpfs: [/b], dns_search: c}', { tmpfs: ['/a', '/b'], dns_search: ['a', 'b', 'c'] }],
+  ['hosts in a list are merged with a mapping', '{extends: base, extra_hosts: {b: 2.2.2.2}}', { extra_hosts: { a: '1.1.1.1', b: '2.2.2.2' } }],
   ['a list of NAME=value is merged with a mapping', '{extends: base, environment: [B=3, C]}', { environment: { A: 1, B: '3', C: null } }],
 ];
 

@@ -78,7 +78,7 @@ describe('image configurations', () => {
         ExposedPorts: { '80/tcp': {} },
         Labels: { a: '1', A: '2' },
         StopSignal: 'SIGINT',
-        Healthcheck: { Test: ['CMD', 'true'], Interval: 5 },
+        Healthcheck: { Test: ['CMD', 'true'], Interval: 5, Timeout: 0, StartPeriod: 90_000_000_000, Retries: 7 },
       },
     }));
     expect(parsed).to.deep.equal({
@@ -96,6 +96,7 @@ describe('image configurations', () => {
         labels: { a: '1', A: '2' },
         stopSignal: 'SIGINT',
         healthcheck: ['CMD', 'true'],
+        healthTimes: { interval: 1, startPeriod: 90_000, retries: 7 },
       },
     });
   });

@@ -141,6 +141,14 @@ volumes:
     expect(again.project.services[0]?.mounts).to.deep.equal([{ kind: 'volume', volume: 'www', target: '/www', readOnly: true }]);
   });
 
+  it('leaves out a file that the engine writes, and memory that would take the results or the place of a volume', async () => {
+    const offer = await offerOf(site, { services: { web: { image: WEB, volumes: ['./resolv.conf:/etc/resolv.conf', './data:/data'], tmpfs: ['/output', '/data', '/run'] } } });
+    expect(offer?.parameters).to.deep.equal([]);
+    const again = await judgeCompose(site, offer?.file);
+    expect(again.accepted && again.project.services[0]?.mounts.map(({ kind, target }) => `${kind} ${target}`)).to.deep.equal(['volume /data', 'tmpfs /run']);
+    expect(again.accepted && again.project.services[0]?.files).to.deep.equal([]);
+  });
+
   it('writes a file with aliases anew, with everything in its place', async () => {
     const offer = await offerOf(site, `x-a: &a {container_name: x, image: "${WEB}"}\nservices:\n  web: *a\n  two:\n    <<: *a\n    container_name: y\n`);
     expect(offer?.file).to.include('services:').and.not.to.include('*a').and.not.to.match(/^ {4}container_name/m);

@@ -44,6 +44,13 @@ const SAID: readonly (readonly [what: string, file: unknown, answer: string])[] 
   ['many labels', one({ labels: Object.fromEntries(many(101, (i) => `l${String(i)}`).map((name) => [name, 'x'])) }), 'compose.size services.web'],
   ['a tmpfs with a source', one({ volumes: [{ type: 'tmpfs', source: 'x', target: '/x' }] }), 'compose.refused-value services.web.volumes[0]'],
   ['a tmpfs of nothing', one({ volumes: [{ type: 'tmpfs', target: '/x', tmpfs: { size: 0 } }] }), 'compose.refused-value services.web.volumes[0]'],
+  ['memory and a volume at one place', one({ tmpfs: ['/x'], volumes: ['vol:/x'] }, { volumes: { vol: {} } }), 'compose.volume services.web.tmpfs[0]'],
+  ['memory in place of the results', one({ tmpfs: '/output' }), 'compose.volume services.web.tmpfs'],
+  ['memory in place of the results, in the long form', one({ volumes: [{ type: 'tmpfs', target: '/output' }] }), 'compose.volume services.web.volumes[0]'],
+  ['an alias that is a link to another service', { services: { web: { image: WEB, links: ['db:store'] }, db: { image: DB }, other: { image: DB }, more: { image: DB, links: ['other:store'] } } }, 'compose.reference services.web.links[0], compose.reference services.more.links[0]'],
+  ['an alias that another service has', { services: { web: { image: WEB, links: ['db:store'] }, db: { image: DB }, other: { image: DB, networks: { default: { aliases: ['store'] } } } } }, 'compose.reference services.web.links[0]'],
+  ['an alias that two link to the same service by', { services: { web: { image: WEB, links: ['db:store'] }, db: { image: DB, networks: { default: { aliases: ['store'] } } }, more: { image: DB, links: ['db:store'] } } }, 'yes'],
+  ['a command for a shell', one({ command: 'a > /output/b' }), 'compose.form services.web.command'],
   ['a tmpfs below nothing', one({ volumes: [{ type: 'tmpfs', target: '/x', tmpfs: { size: -1 } }] }), 'compose.refused-value services.web.volumes[0]'],
 ];
 
@@ -103,6 +110,7 @@ const HIDDEN: readonly (readonly [what: string, file: unknown, answer: string])[
   ['below an unnamed volume', hidden('/var/x.conf', { volumes: ['/var'] }), 'compose.refused-value services.web.configs[0]'],
   ['below a volume of the image', hidden('/var/db/x.conf', { image: STORE }), 'compose.refused-value services.web.configs[0]'],
   ...['/tmp/x', '/work/x/y', '/output/x', '/output'].map((target): [string, unknown, string] => [`at ${target}`, hidden(target), 'compose.refused-value services.web.configs[0]']),
+  ...['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'].map((target): [string, unknown, string] => [`at ${target}, which the engine writes`, hidden(target), 'compose.refused-value services.web.configs[0]']),
   ['a secret with content, below memory: it is in memory itself', hidden('/x', { secrets: ['said'], tmpfs: '/run' }), 'yes'],
   ['a secret with content elsewhere below memory', hidden('/x', { secrets: [{ source: 'said', target: '/run/other/x' }], tmpfs: '/run' }), 'compose.refused-value services.web.secrets[0]'],
   ['a secret with content, in place of whose folder is memory', hidden('/x', { secrets: ['said'], tmpfs: '/run/secrets' }), 'compose.volume services.web.tmpfs'],
@@ -116,7 +124,17 @@ const HIDDEN: readonly (readonly [what: string, file: unknown, answer: string])[
 /** What is taken. */
 const TAKEN: readonly (readonly [what: string, file: unknown, warning?: RegExp])[] = [
   ['consistency that nobody asks for any more', one({ volumes: ['vol:/a:cached', 'vol:/b:delegated', 'vol:/c:consistent'] }, { volumes: { vol: {} } })],
+  ['nothing to be told', one({ volumes: ['vol:/a:nocopy', 'vol:/tmp/x', '/output'], tty: false, stdin_open: false, init: true, read_only: true, ipc: 'private', shm_size: '64m', tmpfs: '/x:size=64m', mem_limit: '64m' }, { volumes: { vol: {} } }), /^$/],
   ['a tmpfs without what it is without anyway', one({ tmpfs: ['/a:nosuid', '/b:nodev,noexec'] })],
+  ['a volume, which begins empty', one({ volumes: ['vol:/etc/app'] }, { volumes: { vol: {} } }), /volumes\[0\]: begins empty: what the image has at "\/etc\/app" is not copied/],
+  ['memory below the results', one({ tmpfs: '/output/x' }), /tmpfs: is memory: what is written to "\/output\/x" is not collected/],
+  ['more shared memory than memory', one({ shm_size: '3g' }), /shm_size: is larger than the memory of the service, which is all of it that there is: [0-9]+[MG]; give it more with mem_limit/],
+  ['more in a tmpfs than memory', one({ tmpfs: '/x:size=65m', mem_limit: '64m' }), /tmpfs: is larger than the memory of the service/],
+  ['a terminal', one({ tty: true }), /tty: is not acted on/],
+  ['an open input', one({ stdin_open: 'yes' }), /stdin_open: is not acted on/],
+  ['no init', one({ init: false }), /init: is not acted on/],
+  ['a root that can be written', one({ read_only: false }), /read_only: is not acted on/],
+  ['no shared memory', one({ ipc: 'none' }), /ipc: is not acted on/],
   ['a service with a profile', { services: { web: { image: WEB }, debug: { image: DB, profiles: ['debug'] } } }, /services\.debug: has profiles and is not run/],
 ];
 
@@ -164,6 +182,40 @@ describe('compose rules: one by one', () => {
       if (warning !== undefined) expect(verdict.warnings.map(({ text }) => text).join()).to.match(warning);
     });
   }
+
+  it('pins what a file says, where it could go by unseen', async () => {
+    const top = { services: { web: { image: WEB }, db: { image: DB } } };
+    const pinned = async (web: Tree) => acceptedService(site, { ...top, services: { ...top.services, web: { image: WEB, ...web } } }, 'web');
+    expect((await pinned({ networks: [] })).networks.map(({ network }) => network)).to.deep.equal(['default']);
+    expect((await pinned({ networks: {} })).networks.map(({ network }) => network)).to.deep.equal(['default']);
+    expect((await pinned({ tmpfs: '/x:ro', volumes: [{ type: 'volume', target: '/y', read_only: true }, { type: 'tmpfs', target: '/z', read_only: true }] })).mounts.map((mount) => [mount.target, 'readOnly' in mount && mount.readOnly])).to.deep.equal([['/y', true], ['/z', true], ['/x', true]]);
+    expect((await pinned({ extra_hosts: ['a:[2606:4700::1]', 'b=1.1.1.1'] })).extraHosts).to.deep.equal(['a:2606:4700::1', 'b:1.1.1.1']);
+    expect((await pinned({ depends_on: { db: { condition: 'service_healthy', required: false } } })).dependsOn).to.deep.equal([{ service: 'db', condition: 'service_healthy', optional: true }]);
+    expect((await pinned({ command: 'sh -c "echo \\$$A"' })).task.command).to.deep.equal(['sh', '-c', 'echo $A']);
+  });
+
+  it('pins the times of a health check: of the file, else of the image within what a file may say, else of the engine; zero says nothing', async () => {
+    const healthTimes = { interval: 1, timeout: 5000, startPeriod: 90_000, retries: 1000 };
+    site.registry.put('registry.example.org/slow:1', { config: { healthcheck: ['CMD', 'x'], healthTimes } });
+    const times = async (healthcheck: Tree | undefined, image = 'registry.example.org/slow:1') => (await acceptedService(site, one({ image, healthcheck }), 'web')).healthcheck;
+    expect(await times(undefined)).to.deep.equal({ test: ['CMD', 'x'], interval: 1000, timeout: 5000, startPeriod: 90_000, retries: 100 });
+    expect(await times({ test: ['CMD', 'y'], interval: '7s', start_period: '0s', retries: 0 })).to.deep.equal({ test: ['CMD', 'y'], interval: 7000, timeout: 5000, startPeriod: 90_000, retries: 100 });
+    expect(await times({ retries: 2 }, DB)).to.deep.equal({ test: ['CMD', 'true'], interval: 30_000, timeout: 30_000, startPeriod: 0, retries: 2 });
+  });
+
+  it('gives a service nothing of its rule that the file takes away, and takes nothing for what it adds', async () => {
+    const rule = 'rules: [{name: example, images: ["registry.example.org/**"], config: {healthcheck: any}, run: {user: "0:0", writableRoot: true, capabilities: [CHOWN, KILL]}}]';
+    const lenient = await composeSite('{capabilities: [SETUID]}', rule);
+    const pinned = async (web: Tree): Promise<unknown> => {
+      const { capabilities, task } = await acceptedService(lenient, one(web), 'web');
+      return { capabilities, relaxed: task.relaxed };
+    };
+    expect(await pinned({})).to.deep.equal({ capabilities: [], relaxed: { root: 'apart', writableRoot: true, capabilities: ['CHOWN', 'KILL'] } });
+    expect(await pinned({ read_only: true, cap_drop: ['cap_chown'] })).to.deep.equal({ capabilities: [], relaxed: { root: 'apart', capabilities: ['KILL'] } });
+    expect(await pinned({ read_only: true, cap_drop: ['ALL'], cap_add: ['SETUID'] })).to.deep.equal({ capabilities: ['SETUID'], relaxed: { root: 'apart' } });
+    expect(await pinned({ cap_add: ['SETUID'] })).to.deep.equal({ capabilities: ['CHOWN', 'KILL', 'SETUID'], relaxed: { root: 'apart', writableRoot: true, capabilities: ['CHOWN', 'KILL'] } });
+    expect((await judgeCompose(lenient, one({ read_only: false }))).warnings).to.deep.equal([]);
+  });
 
   it('another file to extend: by the table alone, though whoever resolves `extends` refuses it too', () => {
     const { root } = readCompose(JSON.stringify(one({ extends: { service: 'db', file: 'x.yml' } })), new Map());
