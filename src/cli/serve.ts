@@ -6,6 +6,7 @@ import { configFile } from './config-option.ts';
 import { type Gateway, startGateway } from '../gateway.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { loadPolicyFile } from '../policy/policy-file.ts';
+import type { Signals } from './signals.ts';
 
 /** What is under way when the store has failed has so long to be answered (milliseconds). */
 const LAST = 5_000;
@@ -21,12 +22,11 @@ const LOOK = 1_000;
  * Ends the process with 1 when its store can no longer be written.
  * Throws ConfigInvalid, PolicyInvalid, or an Error that says why the gateway could not start.
  */
-export async function serve(words: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
+export async function serve(words: readonly string[], environment: NodeJS.ProcessEnv, signals: Signals): Promise<number> {
   const { values } = parseArgs({ args: [...words], options: { config: { type: 'string', short: 'c' } } });
   const config = await loadConfig(configFile(values.config, environment), environment);
   const logger = createLogger(config.log);
   const clock = new SystemClock();
-  const signals = hearSignals();
   const gateway = await startGateway(config, clock, logger);
   const told = signals.whileServing();
   logger.info({ address: gateway.address, baseUrl: config.baseUrl, config: config.file ?? 'none', data: config.data }, 'Pratique serves');
@@ -64,26 +64,6 @@ export function watchPolicy(config: Pick<Config, 'policyFile'>, gateway: Pick<Ga
   return () => {
     unwatchFile(policyFile, reload);
     process.off('SIGHUP', reload);
-  };
-}
-
-/**
- * Hears SIGTERM and SIGINT from now on, which the first process of a container does not by itself: they end the process at once while the
- * gateway starts, and the second one while it stops. The first one after `whileServing` resolves what that has returned.
- */
-function hearSignals(): { whileServing(): Promise<void> } {
-  const end = (): void => process.exit(0);
-  let heard = end;
-  // the same listeners all the time: a signal that comes between two is lost
-  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => void heard());
-  return {
-    whileServing: () =>
-      new Promise((resolve) => {
-        heard = () => {
-          heard = end;
-          resolve();
-        };
-      }),
   };
 }
 
