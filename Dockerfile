@@ -6,10 +6,14 @@ WORKDIR /app
 # better-sqlite3 brings a compiled library for common platforms; elsewhere it is compiled, which needs these
 RUN command -v g++ >/dev/null || (apt-get update && apt-get install -y --no-install-recommends python3 make g++)
 COPY package.json package-lock.json ./
-RUN npm ci --no-audit --no-fund
+# compiled against the headers that come with this Node: elsewhere they would be fetched from nodejs.org
+RUN if [ -e /usr/local/include/node/node.h ]; then export npm_config_nodedir=/usr/local; fi; npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
-RUN npm run --silent build && npm prune --omit=dev --no-audit --no-fund
+# what compiling has left is not run; and a package.json from a checkout with umask 077 could be read by root alone
+RUN npm run --silent build && npm prune --omit=dev --no-audit --no-fund \
+ && rm -rf node_modules/better-sqlite3/deps node_modules/better-sqlite3/build/Release/obj* node_modules/better-sqlite3/build/Release/sqlite3.a \
+ && chmod 644 package.json
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production PRATIQUE_DATA=/data PRATIQUE_LISTEN_HOST=0.0.0.0

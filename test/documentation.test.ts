@@ -54,4 +54,19 @@ describe('documentation', () => {
     expect(services.gateway.environment).to.deep.equal({ [CONFIG_VARIABLE]: '/etc/pratique/pratique.yaml' });
     expect(services.gateway.volumes[0]).to.equal('./config:/etc/pratique:ro');
   });
+
+  it('has a compose.yml whose registry has the name that is to be written down, on a network that does not end with the gateway', () => {
+    const text = read('compose.yml');
+    const { services } = load(text) as { services: { registry: { network_mode?: string; networks?: Record<string, { aliases: string[] }> } } };
+    const [, host] = /registries: \[\{ host: "([^":]+):5000"/.exec(text) ?? [];
+    expect(services.registry).not.to.have.property('network_mode');
+    expect(services.registry.networks).to.deep.equal({ pratique: { aliases: [host] } });
+    expect(text).to.contain(`echo 127.0.0.1 ${String(host)} >> /etc/hosts`);
+  });
+
+  it('has an image with all that the program reads: the build takes over TypeScript alone', () => {
+    const sources = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(sources.filter(({ name }) => !name.endsWith('.ts'))).to.deep.equal([]);
+    expect(sources.length).to.be.greaterThan(100);
+  });
 });

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { CONFIG_VARIABLE, ConfigInvalid } from '../config.ts';
 import { PolicyInvalid } from '../policy/policy-file.ts';
+import { hearSignals, type Signals } from './signals.ts';
 
 /** One command: its line in the help, and what it does; the number is the exit code. */
 interface Command {
@@ -13,7 +14,7 @@ interface Command {
 
 /** Every command. Each is loaded when it is called, so that a question from the shell does not load a server. */
 const COMMANDS: Readonly<Record<string, Command>> = {
-  serve: { usage: 'serve', does: 'run the gateway', run: async (...call) => (await import('./serve.ts')).serve(...call) },
+  serve: { usage: 'serve', does: 'run the gateway', run: async (...call) => serve(call, hearSignals()) },
   check: { usage: 'check IMAGE | check --compose FILE', does: 'the verdict, and why; 0 = yes, 1 = no (--group G, --var N=v, --secret N)', run: async (...call) => (await import('./check.ts')).check(...call) },
   preflight: { usage: 'preflight', does: 'what the engine has of what jobs need; 0 = everything, 1 = jobs are refused', run: async (...call) => (await import('./preflight.ts')).preflight(...call) },
   ask: { usage: 'ask URL --image IMAGE [--run]', does: 'asks a planner whether and where a task can be run (ask --help)', explains: true, run: async (words) => (await import('./ask.ts')).ask(words) },
@@ -26,6 +27,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   bases: { usage: 'bases [--refresh]', does: 'approved bases, since when, and their digests', run: async (...call) => (await import('./bases.ts')).bases(...call) },
   audit: { usage: 'audit [--image NAME] [--id ID] [--since T]', does: 'recorded decisions, one a line', run: async (...call) => (await import('./audit.ts')).audit(...call) },
 };
+
+/** Signals are heard before the server is loaded, which takes a second on a busy machine. */
+async function serve(call: readonly [readonly string[], NodeJS.ProcessEnv], signals: Signals): Promise<number> {
+  return (await import('./serve.ts')).serve(...call, signals);
+}
 
 /** What can be called. */
 export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);

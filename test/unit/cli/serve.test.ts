@@ -1,10 +1,13 @@
 import { expect } from 'chai';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { watchPolicy } from '../../../src/cli/serve.ts';
+import { stopsWithin, watchPolicy } from '../../../src/cli/serve.ts';
 import { createLogger } from '../../../src/logger.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { JudgedSite } from '../../support/site-policy.ts';
 
 const policy = (name: string): string => `rules: [{name: ${name}, images: ["reg.example/${name}/**"]}]\n`;
@@ -39,5 +42,36 @@ describe('the policy file of a gateway that serves', () => {
       end();
     }
     expect(inForce()).to.equal('three');
+  });
+});
+
+describe('a gateway that is told to end', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pratique-serve-'));
+  after(() => rmSync(folder, { recursive: true }));
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // as the first process of a container it would hear nothing otherwise; here it would die of the signal
+    it(`hears ${signal} while it starts`, async () => {
+      const file = join(folder, 'pratique.yaml');
+      writeFileSync(file, `listen: { port: 0 }\ndata: data\nengine: { host: "unix://${folder}/nothing.sock" }\n`);
+      const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', 'serve', '--config', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+      try {
+        const ended = once(child, 'exit');
+        // its first line, before it serves
+        await once(child.stderr, 'data');
+        child.kill(signal);
+        expect(await ended).to.deep.equal([0, null]);
+      } finally {
+        child.kill('SIGKILL');
+      }
+    });
+  }
+
+  it('waits until everything is let go of, and not for ever for an engine that hangs', async () => {
+    const clock = new FakeClock();
+    expect(await stopsWithin(20_000, { stop: async () => undefined }, clock)).to.equal(true);
+    const held = stopsWithin(20_000, { stop: () => new Promise(() => undefined) }, clock);
+    clock.advance(20_000);
+    expect(await held).to.equal(false);
   });
 });
