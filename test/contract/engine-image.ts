@@ -6,7 +6,8 @@ import type { BuiltImage } from '../support/oci-image.ts';
 /** A built image as a judge would have read it from its documents, without a registry between. */
 export function judged(built: BuiltImage, domain: string, path: string): Image {
   const settings = built.settings as Partial<Record<string, never>>;
-  const { healthTimes } = parseImageConfig(built.config.bytes).config;
+  // documents that no judge would read are judged here too: those have none
+  const healthTimes = settings['Healthcheck'] === undefined ? undefined : parseImageConfig(built.config.bytes).config.healthTimes;
   const config: ImageConfig = {
     user: settings['User'] ?? '',
     env: settings['Env'] ?? [],
