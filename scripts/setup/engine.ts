@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { canInstall, ensurePrograms, findProgram } from './packages.ts';
 
@@ -57,8 +57,10 @@ async function byHand(say: (line: string) => void): Promise<Starting> {
   const folder = mkdtempSync(join(tmpdir(), 'pratique-dockerd-'));
   const file = join(folder, 'dockerd.log');
   const log = openSync(file, 'a');
+  // it looks for iptables, which is where the PATH of `su` does not lead
+  const env = { ...process.env, PATH: [process.env['PATH'], '/usr/sbin', '/sbin'].join(delimiter) };
   // a session of its own, so that Ctrl-C ends us first and we end it
-  const child = spawn(findProgram('dockerd') ?? 'dockerd', [], { stdio: ['ignore', log, log], detached: true });
+  const child = spawn(findProgram('dockerd') ?? 'dockerd', [], { stdio: ['ignore', log, log], detached: true, env });
   closeSync(log);
   child.unref();
   return {
