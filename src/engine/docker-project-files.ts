@@ -11,7 +11,7 @@ import { type ProjectNames, SERVICE_LABELS } from './docker-project-names.ts';
 const NOT_FOUND = 404;
 const CONFLICT = 409;
 
-const namedSchema = z.array(z.object({ Id: z.string() }));
+const madeSchema = z.array(z.object({ Id: z.string(), ParentId: z.string().nullish() }));
 const NO_TIME = new Date(0);
 
 /** The image and the files of one service. */
@@ -32,7 +32,10 @@ export class ProjectFiles {
     this.#calls = calls;
   }
 
-  /** The id of an image that is the one as judged, with the service's files in it. One made before is found by its label. Throws EngineRefused. */
+  /**
+   * The id of an image that is the one as judged, with the service's files in it. One made before is found by its
+   * labels and by what it was made of: the labels alone any image that was pulled may have. Throws EngineRefused.
+   */
   async imageWith(place: ServiceFiles): Promise<string> {
     const { imageId, index, names, service } = place;
     if (service.files.length === 0) return imageId;
@@ -91,7 +94,8 @@ export class ProjectFiles {
 
   async #made(place: ServiceFiles): Promise<readonly string[]> {
     const filters = { label: Object.entries(labelsOf(place)).map(([name, value]) => `${name}=${value}`) };
-    return parse(namedSchema, (await this.#calls.ask('GET', '/images/json', { query: { all: true, filters } })).body).map(({ Id }) => Id);
+    const images = parse(madeSchema, (await this.#calls.ask('GET', '/images/json', { query: { all: true, filters } })).body);
+    return images.filter(({ ParentId }) => ParentId === place.imageId).map(({ Id }) => Id);
   }
 
   async #isIn(container: string, { content, mode, path }: PinnedFile): Promise<boolean> {

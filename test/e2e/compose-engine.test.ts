@@ -217,12 +217,12 @@ describe('projects on the real engine', function () {
     const files = { services: { web: sh('cat /words', { configs: [{ source: 'words', target: '/words' }] }) }, configs: { words: { content: 'as asked\n' } } };
 
     /** A job whose image with files is there, and holds something else; nothing of it was started. */
-    async function planted(spoil: (container: string) => Promise<unknown>): Promise<string> {
+    async function planted(spoil: (container: string) => Promise<unknown>, of = world.image): Promise<string> {
       const jobId = world.newJob();
       const labels = { ...new ProjectNames(world.docker.gateway, jobId).labels('files'), [SERVICE_LABELS.service]: 'web' };
       const name = `${world.docker.gateway}-spoiled`;
-      await world.docker.engine.ensureImage(world.image, () => undefined, signal);
-      await docker('create', '--name', name, world.image.configDigest, 'x');
+      await world.docker.engine.ensureImage(of, () => undefined, signal);
+      await docker('create', '--name', name, of.configDigest, 'x');
       await spoil(name);
       await docker('commit', ...Object.entries(labels).flatMap(([label, value]) => ['--change', `LABEL ${label}=${value}`]), name);
       await docker('rm', name);
@@ -246,6 +246,16 @@ describe('projects on the real engine', function () {
         await world.projects.remove(jobId);
       });
     }
+
+    it('is not taken for one that was made here, if it is of another image: whoever has his own pulled gives it any labels', async () => {
+      const other = await world.docker.publish(await buildImage({ files: { '/words': { content: 'as asked\n', mode: 0o444 }, '/evil': 'evil' }, config: { Cmd: ['sh'] } }));
+      const jobId = await planted(async () => undefined, other);
+      const project = await world.judge({ services: { web: sh('cat /words; ls /evil 2>/dev/null', { configs: [{ source: 'words', target: '/words' }] }) }, configs: { words: { content: 'as asked\n' } } });
+      await world.projects.create(jobId, project, signal);
+      await world.projects.start(jobId, signal);
+      expect((await world.story(jobId, await world.projects.wait(jobId, signal))).stdout).to.equal('as asked\n');
+      await world.projects.remove(jobId);
+    });
 
     it('is not taken where nothing may be made anew', async () => {
       const jobId = await planted(async () => undefined);
