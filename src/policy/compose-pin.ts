@@ -6,13 +6,11 @@ import type { PinnedTask, Resources } from '../task/task.ts';
 import type { ComposeKnobs } from './compose-knobs.ts';
 import { dependenciesOf, linkOf, replicasOf, runningServices } from './compose-project-rules.ts';
 import { restartOf } from './compose-restart.ts';
-import { capabilityName } from './compose-service-rules.ts';
+import { capabilityName, HEALTH_LIMITS } from './compose-service-rules.ts';
 import { secretsInMemory } from './compose-secret-rules.ts';
 
 /** What the engine does where nobody says (milliseconds). */
 const HEALTH_DEFAULTS = { interval: 30_000, timeout: 30_000, startPeriod: 0, retries: 3 };
-/** What an image's own are held to, where the file says nothing (milliseconds): as what a file may say. */
-const HEALTH_LIMITS = { interval: [1000, 3_600_000], timeout: [1000, 600_000], startPeriod: [0, 3_600_000], retries: [1, 100] } as const;
 const READABLE = 0o444;
 /** Of a secret that is given with the job, where nobody says. */
 const OWN = 0o400;
@@ -147,12 +145,12 @@ function pinFiles(files: readonly ServiceFile[], file: ComposeFile): readonly Pi
   });
 }
 
-/** What the file says, else the image, else what the engine does. Zero says nothing, as it does to the engine. */
+/** What the file says, else the image, held to what a file may say, else what the engine does. Zero says nothing, as it does to the engine. */
 function pinHealthcheck(test: readonly string[], said: ServiceHealthcheck | undefined, image: HealthTimes = {}): PinnedHealthcheck {
   const value = (name: keyof typeof HEALTH_DEFAULTS): number => {
     const [least, most] = HEALTH_LIMITS[name];
     const own = image[name];
-    return said?.[name]?.value || (own === undefined ? HEALTH_DEFAULTS[name] : Math.min(Math.max(own, least), most));
+    return said?.[name]?.value || (own === undefined ? HEALTH_DEFAULTS[name] : Math.min(Math.max(Math.ceil(own), least), most));
   };
   return { test, interval: value('interval'), timeout: value('timeout'), startPeriod: value('startPeriod'), retries: value('retries') };
 }

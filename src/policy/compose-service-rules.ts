@@ -16,11 +16,8 @@ const ACTED_ON = /^(?:com\.docker\.|io\.docker\.|org\.dockerproject\.|org\.openc
 const MOST_LABELS = 100;
 const LONGEST_LABEL = 4096;
 
-/** Milliseconds. A health check is a process that runs for as long as the job does. */
-const SHORTEST_INTERVAL = 1000;
-const LONGEST_TIMEOUT = 600_000;
-const LONGEST_START = 3_600_000;
-const MOST_RETRIES = 100;
+/** Least and most; milliseconds, and failures in a row. A health check is a process that runs for as long as the job does. */
+export const HEALTH_LIMITS = { interval: [1000, 3_600_000], timeout: [1000, 600_000], startPeriod: [0, 3_600_000], retries: [0, 100] } as const;
 /** Milliseconds between the signal to stop and the end by force. */
 const LONGEST_GRACE = 60_000;
 
@@ -115,10 +112,10 @@ function healthRules({ healthcheck }: ComposeService, findings: ComposeFindings)
     const shown = (value: number): string => `${String(value / factor)}${unit}`;
     findings.refuse('compose.refused-value', said, `must be from ${shown(least)} to ${shown(most)}`, [{ do: 'set', path: said.path, value: unit === '' ? nearest : shown(nearest) }]);
   };
-  within(interval, SHORTEST_INTERVAL, LONGEST_START, 's', 1000);
-  within(timeout, 1000, LONGEST_TIMEOUT, 's', 1000);
-  within(startPeriod, 0, LONGEST_START, 's', 1000);
-  within(retries, 0, MOST_RETRIES, '', 1);
+  within(interval, ...HEALTH_LIMITS.interval, 's', 1000);
+  within(timeout, ...HEALTH_LIMITS.timeout, 's', 1000);
+  within(startPeriod, ...HEALTH_LIMITS.startPeriod, 's', 1000);
+  within(retries, ...HEALTH_LIMITS.retries, '', 1);
 }
 
 function restartRule({ restart }: ComposeService, findings: ComposeFindings): void {
